@@ -1,0 +1,73 @@
+# make up | test | check | lock. `ENGINE=gpu` installs the official CUDA build of vLLM instead of the CPU one.
+ENGINE ?= cpu
+PYTHON ?= python3.11
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.PHONY: setup setup-dev up check test lock bench-gateway bench-start
+.DEFAULT_GOAL := help
+
+help:  ## what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+# A stamp is named after the bytes of the lock it installed, so a second call installs nothing.
+stamp      = $(VENV)/.installed-$(1)-$(shell cat $(2) 2>/dev/null | sha256sum | cut -c1-16)
+RUN_STAMP := $(call stamp,$(ENGINE),requirements/$(ENGINE).lock)
+APP_STAMP := $(call stamp,app,pyproject.toml)
+DEV_STAMP := $(call stamp,dev,requirements/dev.lock)
+
+$(RUN_STAMP):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { echo "Troupe needs Python 3.11: install it, or say PYTHON=/path/to/python3.11."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@rm -f $(VENV)/.installed-cpu-* $(VENV)/.installed-gpu-*
+	@echo "Installing $(ENGINE) packages into $(VENV) (about 3 GB for cpu, once) …"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -r requirements/$(ENGINE).lock || { echo "Installing failed; if torch was not found, see \"Install\" in README.md."; exit 1; }
+	@touch $@
+
+$(APP_STAMP): $(RUN_STAMP)
+	@rm -f $(VENV)/.installed-app-*
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV_STAMP): $(APP_STAMP)
+	@rm -f $(VENV)/.installed-dev-*
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -r requirements/dev.lock
+	@touch $@
+
+setup: $(APP_STAMP)  ## install what running needs into .venv (ENGINE=cpu|gpu)
+
+setup-dev: $(DEV_STAMP)
+
+up: setup  ## serve: gateway and engine; builds a demo first if no base is set (Ctrl-C stops everything)
+	@exec $(BIN)/troupe up
+
+check: setup-dev  ## ruff, mypy strict, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: setup-dev  ## all tests, the ones on real vLLM included
+	$(BIN)/python -m pytest
+
+# --- benchmarks: see docs/benchmarks.md. They want a machine that does nothing else. ---------------------------------------
+BENCH_HOME ?= $(or $(TROUPE_HOME),$(HOME)/.local/share/troupe)
+
+bench-gateway: setup-dev  ## what the gateway costs, beside no gateway and beside FastAPI with httpx (about 8 minutes)
+	@demo="$$($(BIN)/python -m adapters.demo --home "$(BENCH_HOME)")" && $(BIN)/python -m loadtests.benchmarks.gateway --demo "$$demo"
+
+bench-start: setup-dev  ## how long a start takes to its first token (about 1 minute)
+	@$(BIN)/python -m adapters.demo --home "$(BENCH_HOME)" >/dev/null && $(BIN)/python -m loadtests.benchmarks.start --home "$(BENCH_HOME)"
+
+# --- locks: complete pins with hashes, installed with --no-deps -------------------------------------------------------
+COMPILE = $(BIN)/uv pip compile pyproject.toml --python-version 3.11 --no-header --no-annotate --generate-hashes --quiet
+# uv does not read pip's configuration: hand it the wheel folder that pip was told of, if there is one.
+FIND_LINKS = $(addprefix --find-links ,$(shell $(BIN)/python -m pip config get global.find-links 2>/dev/null))
+EVERYTHING = --extra clients --extra discord --extra server --extra train --extra runpod
+
+lock: setup-dev  ## pin everything anew in requirements/*.lock
+	$(COMPILE) $(EVERYTHING) --extra engine-cpu --override requirements/cpu.overrides $(FIND_LINKS) -o requirements/cpu.lock
+	$(COMPILE) $(EVERYTHING) --extra engine-gpu --override requirements/gpu.overrides -o requirements/gpu.lock
+	$(COMPILE) --group dev -c requirements/cpu.lock -o requirements/dev.lock
+	$(COMPILE) --extra server -c requirements/cpu.lock -o requirements/gateway.lock
+	$(COMPILE) --extra discord -c requirements/cpu.lock -o requirements/bot.lock
