@@ -1,0 +1,42 @@
+"""What can go wrong in the registry.
+
+RegistryError
+├── BadName            a community, alias, version or engine name that cannot be one
+├── UnknownModel       a well-formed name that nothing answers to
+├── BaseError          a base directory that cannot be served
+├── InvalidAdapter     an adapter directory that is refused; `field` says which part
+├── DamagedAdapter     stored bytes that are no longer the bytes that were published
+└── DamagedIndex       a list of versions and aliases that cannot be read
+
+Each message is one sentence for people: what happened, what to do.
+"""
+
+
+class RegistryError(Exception):
+    """Base of everything the registry raises on purpose."""
+
+
+class BadName(RegistryError):
+    pass
+
+
+class UnknownModel(RegistryError):
+    pass
+
+
+class BaseError(RegistryError):
+    pass
+
+
+class InvalidAdapter(RegistryError):
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class DamagedAdapter(RegistryError):
+    pass
+
+
+class DamagedIndex(RegistryError):
+    pass

@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import pytest
+
+from adapters.registry import BaseError, read_base
+from tests.adapters.registry.tiny import write_base
+
+
+def test_a_base_tells_what_adapters_must_fit(tmp_path: Path) -> None:
+    """Shapes come from the headers of the weights, sizes from the configuration."""
+    base = read_base(write_base(tmp_path / "base"), "bitsandbytes")
+    assert base.shapes["model.layers.0.mlp.up_proj"] == (8, 4)
+    assert (base.context_length, base.vocab_size, base.layers) == (64, 16, 1)
+    assert base.kv_bytes_per_token == 2 * 2 * 1 * 1 * 4
+
+
+def test_the_fingerprint_follows_weights_quantization_and_tokenizer(tmp_path: Path) -> None:
+    """Two bases share a fingerprint only if an adapter of one means the same on the other; where they lie does not matter."""
+    first = read_base(write_base(tmp_path / "a"), "bitsandbytes")
+    again = read_base(write_base(tmp_path / "b"), "bitsandbytes")
+    other_weights = read_base(write_base(tmp_path / "c", fill=b"\x03"), "bitsandbytes")
+    plain = read_base(tmp_path / "a", "none")
+    (tmp_path / "b" / "chat_template.jinja").write_text("{{ messages[0] }}")
+    other_template = read_base(tmp_path / "b", "bitsandbytes")
+    assert first.fingerprint == again.fingerprint
+    assert len({base.fingerprint for base in (first, other_weights, plain, other_template)}) == 4
+
+
+@pytest.mark.parametrize("missing", ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"])
+def test_a_base_that_lacks_a_file_is_refused_in_a_sentence(tmp_path: Path, missing: str) -> None:
+    """The sentence names the directory and says what to do."""
+    path = write_base(tmp_path / "base")
+    (path / missing).unlink()
+    with pytest.raises(BaseError, match=str(path)):
+        read_base(path, "none")
+
+
+def test_a_missing_directory_is_refused(tmp_path: Path) -> None:
+    """The operator is told which setting to mend."""
+    with pytest.raises(BaseError, match="TROUPE_BASE"):
+        read_base(tmp_path / "nowhere", "none")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"architectures": ["BertModel"]}', '{"architectures": ["XForCausalLM"]}'])
+def test_a_configuration_that_cannot_chat_is_refused(tmp_path: Path, content: str) -> None:
+    """Damaged JSON, another kind of model and missing sizes are each a BaseError."""
+    path = write_base(tmp_path / "base")
+    (path / "config.json").write_text(content)
+    with pytest.raises(BaseError):
+        read_base(path, "none")
+
+
+def test_damaged_weights_are_refused(tmp_path: Path) -> None:
+    """A header that is no header is found without reading the weights."""
+    path = write_base(tmp_path / "base")
+    (path / "model.safetensors").write_bytes(b"\xff" * 64)
+    with pytest.raises(BaseError):
+        read_base(path, "none")
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "fits"),
+    [(None, "bitsandbytes", True), (None, "none", True), (None, "awq", False), ("awq", "awq", True), ("awq", "bitsandbytes", False)],
+)
+def test_a_quantization_that_the_checkpoint_does_not_have_is_refused(tmp_path: Path, held: str | None, wanted: str, fits: bool) -> None:
+    """NF4 is made while loading; the others are a property of the files. The sentence says what would fit."""
+    path = write_base(tmp_path / "base", quantization_config={"quant_method": held} if held else None)
+    if fits:
+        assert read_base(path, wanted).quantization == wanted
+    else:
+        with pytest.raises(BaseError, match="TROUPE_ENGINE_QUANTIZATION"):
+            read_base(path, wanted)
