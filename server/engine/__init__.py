@@ -1,0 +1,1 @@
+"""What runs inside or right beside vLLM: its arguments, its start, the adapter resolver. The only package that imports vLLM."""

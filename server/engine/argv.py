@@ -1,0 +1,116 @@
+"""Settings, base and machine → vLLM's arguments and environment. Pure: nothing is started, and vLLM is not imported."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from adapters.registry import Base
+from adapters.registry.validation import LINEARS
+from server.engine.machine import Machine
+from server.engine.settings import EngineSettings
+
+GIB = 1 << 30
+
+DEFAULT_CONTEXT = 8192
+
+SERVED_BASE = "base"
+"""What the engine calls its base; also the model string of clients."""
+
+RESERVED = frozenset({
+    "--model", "--served-model-name", "--uds", "--host", "--port", "--api-key", "--enable-lora", "--lora-modules", "--quantization",
+    "--max-loras", "--max-cpu-loras", "--max-lora-rank", "--lora-target-modules",
+    "--max-model-len", "--tensor-parallel-size", "--kv-cache-memory-bytes",
+    "--max-num-seqs", "--trust-remote-code", "--trust-request-chat-template", "--chat-template", "--config", "--allowed-local-media-path",
+})  # fmt: skip
+"""Arguments that are settings of ours, or would let a request reach further than it may."""
+
+
+class ArgumentError(Exception):
+    """The settings ask for something this base, this machine or vLLM cannot do. One sentence."""
+
+
+def engine_argv(settings: EngineSettings, base: Base, machine: Machine) -> list[str]:
+    """vLLM's arguments, complete. Raises ArgumentError."""
+    max_loras = settings.max_loras or (8 if machine.has_gpu else 4)
+    context = served_context(settings, base)
+    max_num_seqs = settings.max_num_seqs or (64 if machine.has_gpu else 16)
+    argv = [
+        "--model", str(base.path),
+        "--served-model-name", SERVED_BASE,
+        "--dtype", "bfloat16",
+        "--max-model-len", str(context),
+        "--max-num-seqs", str(max_num_seqs),
+        "--tensor-parallel-size", str(settings.tensor_parallel),
+        "--enable-lora",
+        "--max-loras", str(max_loras),
+        "--max-cpu-loras", str(settings.max_cpu_loras or max_loras * 8),
+        "--max-lora-rank", str(settings.max_lora_rank),
+        # What the registry accepts, and no more: slots for embeddings and head would take memory for nothing.
+        "--lora-target-modules", *LINEARS,
+        "--default-chat-template-kwargs", json.dumps({"enable_thinking": False}),
+        "--disable-uvicorn-access-log",
+        "--no-enable-log-requests",
+    ]  # fmt: skip
+    if settings.quantization != "none":
+        argv += ["--quantization", settings.quantization]
+    if settings.kv_gib:
+        argv += ["--kv-cache-memory-bytes", str(int(settings.kv_gib * GIB))]
+    elif not machine.has_gpu:
+        argv += ["--kv-cache-memory-bytes", str(_cpu_kv_bytes(base.kv_bytes_per_token * context * max_num_seqs, machine))]
+    argv += ["--uds", str(settings.socket)] if settings.socket else ["--host", settings.host, "--port", str(settings.port)]
+    return argv + _extra_arguments(settings.extra_args)
+
+
+def served_context(settings: EngineSettings, base: Base) -> int:
+    """Tokens of prompt and answer together; the same on every machine, as the gateway counts with it too. Raises ArgumentError."""
+    context = settings.context_length or min(base.context_length, DEFAULT_CONTEXT)
+    if context > base.context_length:
+        raise ArgumentError(f"TROUPE_ENGINE_CONTEXT_LENGTH is {context} and the base was made for {base.context_length}: lower it.")
+    return context
+
+
+def engine_environment(settings: EngineSettings, machine: Machine, inherited: Mapping[str, str]) -> dict[str, str]:
+    """What the vLLM process sees besides what it inherits: our plugins only, no telemetry, no downloads, the key not in `ps`."""
+    cache = settings.home.expanduser().absolute() / "cache"
+    environment = {
+        **{name: value for name, value in inherited.items() if name != "VLLM_SERVER_DEV_MODE"},
+        "VLLM_PLUGINS": "bitsandbytes,troupe_lora_resolver",
+        # Without it vLLM asks no resolver. The load endpoint that it opens too lies behind the socket and the key.
+        "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_DO_NOT_TRACK": "1",
+        "VLLM_CACHE_ROOT": str(cache / "vllm"),
+        "TORCHINDUCTOR_CACHE_DIR": str(cache / "torchinductor"),
+        "HF_HUB_OFFLINE": "1",
+        "TROUPE_ENGINE_ADAPTERS": str(settings.adapters_folder),
+    }
+    if not machine.has_gpu:
+        # With LoRA, vLLM compiles no model on a CPU; what is left are small functions of the sampler, compiled at their first use:
+        # the first request for logprobs would stop everybody's stream for ten seconds.
+        environment["TORCHDYNAMO_DISABLE"] = "1"
+    if key := settings.api_key.get_secret_value():
+        environment["VLLM_API_KEY"] = key
+    return environment
+
+
+def _cpu_kv_bytes(full_batch: int, machine: Machine) -> int:
+    """Room for a full batch at full context, within a quarter of the memory: the base has to fit too, and vLLM clears every byte
+    of it at the start."""
+    return max(GIB // 4, min(full_batch, int(machine.memory_gib * GIB / 4)))
+
+
+def _extra_arguments(text: str) -> list[str]:
+    extra = shlex.split(text)
+    for argument in extra:
+        name = argument.split("=", 1)[0].replace("_", "-")
+        if name.removeprefix("--no-") != name:
+            name = "--" + name.removeprefix("--no-")
+        if name in RESERVED:
+            raise ArgumentError(f"TROUPE_ENGINE_EXTRA_ARGS may not hold {name}: it is set by Troupe, see `troupe up --help`.")
+    return extra
+
+
+def socket_fits(socket: Path) -> bool:
+    """Linux keeps the path of a unix socket in 108 bytes."""
+    return len(str(socket).encode()) < 108

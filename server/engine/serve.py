@@ -1,0 +1,73 @@
+"""`python -m server.engine.serve [--lifeline] ARGUMENTS…`: vLLM's own API server, imported once.
+
+vLLM starts an engine core and its workers as further processes. Spawned, each imports everything again (20 s on two cores); forked
+from here, none does. Nothing of CUDA is initialised in this process before the forks; vLLM itself goes back to spawning if it is.
+"""
+
+import contextlib
+import io
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+import uvloop
+import vllm.model_executor.models.qwen3
+import vllm.v1.engine.core
+import vllm.v1.executor.multiproc_executor  # noqa: F401
+from vllm.engine.arg_utils import EngineArgs
+from vllm.entrypoints.launchers.api_server.entry import run_server
+from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args
+from vllm.utils.argparse_utils import FlexibleArgumentParser
+
+LIFELINE = "--lifeline"
+REFUSED = 2
+
+
+def main() -> None:
+    argv = sys.argv[1:]
+    if argv[:1] == [LIFELINE]:
+        argv = argv[1:]
+        threading.Thread(target=_end_with_standard_input, daemon=True).start()
+    arguments = parse(argv)
+    _fork_workers()
+    uvloop.run(run_server(arguments))
+
+
+def parse(argv: list[str]) -> Any:
+    """The arguments as the pinned vLLM's own parser understands them. Exits with one sentence on those that it does not."""
+    usage = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(usage):
+            arguments = make_arg_parser(FlexibleArgumentParser(exit_on_error=False)).parse_args(argv)
+        validate_parsed_serve_args(arguments)
+    except (Exception, SystemExit) as exc:  # noqa: BLE001  argparse exits, and vLLM's checks raise whatever they like: all mean "refused"
+        said = usage.getvalue().rpartition("error: ")[2].strip() if isinstance(exc, SystemExit) else str(exc)
+        sys.stderr.write(f"troupe-engine: vLLM does not accept its arguments ({said}): check TROUPE_ENGINE_EXTRA_ARGS.\n")
+        sys.exit(REFUSED)
+    return arguments
+
+
+def _fork_workers() -> None:
+    """Fork engine core and workers. The CPU platform asks for spawn while the configuration is checked; set it back after that."""
+    os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
+    create = EngineArgs.create_engine_config
+
+    def create_then_fork(self: EngineArgs, *args: Any, **kwargs: Any) -> Any:
+        config = create(self, *args, **kwargs)
+        os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "fork"
+        return config
+
+    EngineArgs.create_engine_config = create_then_fork
+
+
+def _end_with_standard_input() -> None:
+    """Whoever started this holds the other end of standard input: when it is gone, so is the whole process group."""
+    while os.read(0, 1024):
+        pass
+    os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""What an engine is told. The only place of the engine that reads the environment."""
+
+import os
+import shlex
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Quantization = Literal["bitsandbytes", "none", "awq", "gptq", "compressed-tensors"]
+
+
+RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+
+
+class EngineSettings(BaseSettings):
+    """Environment `TROUPE_ENGINE_<FIELD>`; `TROUPE_BASE` and `TROUPE_HOME` are shared with the gateway."""
+
+    model_config = SettingsConfigDict(env_prefix="TROUPE_ENGINE_", frozen=True, extra="ignore", populate_by_name=True)
+
+    base: Path = Field(default=Path(), validation_alias=AliasChoices("TROUPE_BASE", "base"))
+    """Directory of the base."""
+    home: Path = Field(default=Path("~/.local/share/troupe"), validation_alias=AliasChoices("TROUPE_HOME", "home"))
+    adapters: Path | None = None
+    """Folder with one directory per engine name; the registry below `home` unless set."""
+
+    quantization: Quantization = "bitsandbytes"
+    max_loras: int | None = Field(default=None, ge=1, le=256)
+    """Adapters that one batch may mix: each takes a slot in the accelerator's memory."""
+    max_cpu_loras: int | None = Field(default=None, ge=1)
+    """Adapters kept in host memory. Well above `max_loras`, or every comeback is a read from disk."""
+    max_lora_rank: int = 16
+    """Every slot is as large as this rank needs; vLLM knows `RANKS`."""
+    context_length: int | None = Field(default=None, ge=64)
+    """Tokens of prompt and answer together."""
+    tensor_parallel: int = Field(default=1, ge=1, le=64)
+    kv_gib: float | None = Field(default=None, gt=0)
+    """GiB for the KV cache. On a GPU the default is what vLLM finds free."""
+    max_num_seqs: int | None = Field(default=None, ge=1)
+    """Requests in one batch."""
+    extra_args: str = ""
+    """More arguments for vLLM, as on a command line; checked by vLLM's own parser."""
+
+    socket: Path | None = None
+    """Unix socket to listen on. Without it, `host` and `port`."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8001, ge=1, le=65535)
+    api_key: SecretStr = SecretStr("")
+    lifeline: bool = False
+    """End as soon as standard input ends: the supervisor holds the other side, so no engine outlives it."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.max_lora_rank not in RANKS:
+            raise ValueError(f"TROUPE_ENGINE_MAX_LORA_RANK must be one of {', '.join(map(str, RANKS))}")
+        if self.max_loras and self.max_cpu_loras and self.max_cpu_loras < self.max_loras:
+            raise ValueError("TROUPE_ENGINE_MAX_CPU_LORAS must not be below TROUPE_ENGINE_MAX_LORAS: raise it or leave it out")
+        if self.socket is None and self.host not in ("127.0.0.1", "::1", "localhost") and not self.api_key.get_secret_value():
+            raise ValueError("an engine that listens on a network needs a key: set TROUPE_ENGINE_API_KEY")
+        try:
+            shlex.split(self.extra_args)
+        except ValueError as exc:
+            raise ValueError(f"TROUPE_ENGINE_EXTRA_ARGS is not a command line ({exc}): mend its quotes") from exc
+        return self
+
+    def environment(self) -> dict[str, str]:
+        """For another process: the variables that make it read these very settings, and what is inherited; no key of the gateway."""
+        told = {name.upper(): value for name, value in self.model_dump(exclude_none=True).items()}
+        told["API_KEY"] = self.api_key.get_secret_value()
+        shared = {"TROUPE_BASE": str(told.pop("BASE")), "TROUPE_HOME": str(told.pop("HOME"))}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("TROUPE_")}
+        return {**inherited, **shared, **{f"TROUPE_ENGINE_{name}": str(value) for name, value in told.items()}}
+
+    @property
+    def adapters_folder(self) -> Path:
+        return (self.adapters or self.home.expanduser() / "registry" / "adapters").absolute()
