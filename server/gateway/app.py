@@ -1,0 +1,74 @@
+"""The gateway, put together: every object is made here, once, and handed down."""
+
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from adapters.registry import Base
+from server.fleet.engine import Engine
+from server.gateway.auth import Authenticator
+from server.gateway.completions import Completions
+from server.gateway.directory import Adapters, Directory
+from server.gateway.front import Front
+from server.gateway.metrics import Metrics
+from server.gateway.parse import Dialect, chat_dialect, completion_dialect
+from server.gateway.routes import build_router, install_error_handlers
+from server.gateway.settings import GatewaySettings
+from server.gateway.tokens import PromptMeter
+from server.gateway.upstream import Upstream
+
+
+def create_app(settings: GatewaySettings, *, engine: Engine, registry: Adapters, base: Base) -> Front:
+    """The ASGI application. Its lifespan starts and stops `engine`.
+
+    Raises ValueError without a chat key, BaseError if the base's tokenizer or chat template cannot be used.
+    """
+    if settings.api_key is None:
+        raise ValueError("There is no chat key: set TROUPE_API_KEY.")
+    authenticator = Authenticator(chat=settings.api_key, admin=settings.admin_key)
+    directory = Directory(registry, base_fingerprint=base.fingerprint, started=int(time.time()))
+    metrics = Metrics(engine)
+    meter = PromptMeter(base.path)
+    upstream = Upstream(
+        connect_timeout=settings.connect_timeout,
+        stall_timeout=settings.stall_timeout,
+        answer_timeout=settings.answer_timeout,
+    )
+    salt_key = secrets.token_bytes(32)  # as long-lived as any KV cache that it separates
+
+    def completions(path: str, dialect: Dialect) -> Completions:
+        return Completions(
+            path,
+            dialect,
+            settings,
+            authenticator=authenticator,
+            directory=directory,
+            meter=meter,
+            engine=engine,
+            upstream=upstream,
+            context_length=min(settings.context_length or base.context_length, base.context_length),
+            salt_key=salt_key,
+        )
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await engine.start()
+        try:
+            yield
+        finally:
+            await upstream.close()
+            await engine.stop()
+
+    rest = FastAPI(title="Troupe", lifespan=lifespan, openapi_url=None, redirect_slashes=False)
+    rest.include_router(
+        build_router(authenticator=authenticator, directory=directory, engine=engine, metrics=metrics, base_name=base.path.name)
+    )
+    install_error_handlers(rest)
+    direct = {
+        "/v1/chat/completions": completions("/v1/chat/completions", chat_dialect(base.vocab_size)),
+        "/v1/completions": completions("/v1/completions", completion_dialect(base.vocab_size)),
+    }
+    return Front(direct, rest, metrics=metrics, max_head_bytes=settings.max_head_bytes)

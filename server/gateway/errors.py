@@ -1,0 +1,181 @@
+"""What can go wrong in the gateway, and what a caller is told of it.
+
+GatewayError
+├── InvalidRequest            400  the body or one parameter; `param` says which
+│   ├── UnsupportedParameter  400
+│   └── ContextLengthExceeded 400
+├── Unauthorized              401
+├── Forbidden                 403
+├── ModelNotFound             404
+├── RouteNotFound             404
+├── MethodNotAllowed          405
+├── RequestTimedOut           408
+├── BodyTooLarge              413
+├── HeadTooLarge              431
+├── UnsupportedEncoding       415
+├── InternalError             500  our fault
+├── EngineFailed              502  the engine answered, but not with an answer
+├── EngineNotReady            503  the engine sleeps, starts or has failed
+├── EngineUnavailable         503  the engine went away
+├── AdapterUnavailable        503  the engine is there, the adapter did not load
+└── EngineTimedOut            504
+
+The one translation to OpenAI's body, status and headers. Every text comes from this repository: what the engine says of an error
+goes to the log and never to a caller.
+"""
+
+import json
+from typing import Any
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+WENT_WRONG = "Something went wrong here; the x-request-id tells the operator what."
+"""For bugs of ours, wherever they come to light."""
+
+_NO_RETRY = (b"x-should-retry", b"false")  # the official SDKs obey it
+_CLOSE = (b"connection", b"close")
+
+
+class GatewayError(Exception):
+    """Base of all. `str(error)` is for people; class attributes are for programs."""
+
+    status = 500
+    type = "server_error"
+    code: str | None = None
+    headers: Headers = ()
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+    def body(self) -> dict[str, Any]:
+        """OpenAI's error object."""
+        return {"error": {"message": str(self), "type": self.type, "param": self.param, "code": self.code}}
+
+    def encoded(self) -> bytes:
+        return json.dumps(self.body(), separators=(",", ":")).encode()
+
+    def event(self) -> bytes:
+        """The same as the last event of a stream that has begun."""
+        return b"data: " + self.encoded() + b"\n\n"
+
+    def response_headers(self) -> Headers:
+        return ((b"content-type", b"application/json"), *self.headers)
+
+
+class InvalidRequest(GatewayError):
+    status = 400
+    type = "invalid_request_error"
+    code = "invalid_value"
+    headers = (_NO_RETRY,)
+
+
+class UnsupportedParameter(InvalidRequest):
+    code = "unsupported_parameter"
+
+
+class ContextLengthExceeded(InvalidRequest):
+    code = "context_length_exceeded"
+
+
+class Unauthorized(GatewayError):
+    status = 401
+    type = "invalid_request_error"
+    code = "invalid_api_key"
+    headers = ((b"www-authenticate", b"Bearer"), _NO_RETRY)
+
+
+class Forbidden(GatewayError):
+    status = 403
+    type = "invalid_request_error"
+    code = "insufficient_permissions"
+    headers = (_NO_RETRY,)
+
+
+class ModelNotFound(GatewayError):
+    status = 404
+    type = "invalid_request_error"
+    code = "model_not_found"
+    headers = (_NO_RETRY,)
+
+
+class RouteNotFound(GatewayError):
+    status = 404
+    type = "invalid_request_error"
+    code = "unknown_url"
+    headers = (_NO_RETRY,)
+
+
+class MethodNotAllowed(GatewayError):
+    status = 405
+    type = "invalid_request_error"
+    code = "method_not_allowed"
+
+    def __init__(self, message: str, *, allow: str) -> None:
+        super().__init__(message)
+        self.headers = (_NO_RETRY, (b"allow", allow.encode()))
+
+
+class RequestTimedOut(GatewayError):
+    status = 408
+    type = "invalid_request_error"
+    code = "request_timeout"
+    headers = (_CLOSE,)
+
+
+class BodyTooLarge(GatewayError):
+    status = 413
+    type = "invalid_request_error"
+    code = "request_too_large"
+    headers = (_NO_RETRY, _CLOSE)
+
+
+class HeadTooLarge(GatewayError):
+    status = 431
+    type = "invalid_request_error"
+    code = "headers_too_large"
+    headers = (_NO_RETRY, _CLOSE)
+
+
+class UnsupportedEncoding(GatewayError):
+    status = 415
+    type = "invalid_request_error"
+    code = "unsupported_encoding"
+    headers = (_NO_RETRY, _CLOSE)
+
+
+class InternalError(GatewayError):
+    code = "internal_error"
+
+
+class EngineFailed(GatewayError):
+    status = 502
+    type = "server_error"
+    code = "engine_error"
+
+
+class _Unavailable(GatewayError):
+    status = 503
+    type = "service_unavailable_error"
+
+    def __init__(self, message: str, *, retry_after: int = 2) -> None:
+        super().__init__(message)
+        self.headers = ((b"retry-after", str(retry_after).encode()),)
+
+
+class EngineUnavailable(_Unavailable):
+    code = "engine_unavailable"
+
+
+class EngineNotReady(_Unavailable):
+    code = "server_is_overloaded"
+
+
+class AdapterUnavailable(_Unavailable):
+    code = "adapter_unavailable"
+
+
+class EngineTimedOut(GatewayError):
+    status = 504
+    type = "timeout"
+    code = "deadline_exceeded"

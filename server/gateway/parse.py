@@ -1,0 +1,113 @@
+"""A caller's body becomes a `Generation`, and a `Generation` becomes the engine's body. Pure, and the only way between the two."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from server.gateway.errors import InvalidRequest, UnsupportedParameter
+from server.gateway.messages import Message, Prompt, read_messages, read_prompt
+from server.gateway.parameters import (
+    NEUTRAL_CHAT,
+    NEUTRAL_COMPLETION,
+    Check,
+    asks_nothing,
+    chat_parameters,
+    completion_parameters,
+)
+
+GREEDY = 1e-5
+"""Below this temperature vLLM takes the likeliest token, and refuses to do so more than once."""
+
+_OURS = frozenset({"max_tokens", "max_completion_tokens", "stream", "stream_options", "user"})
+"""Allowed parameters that are understood here and not copied."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One request for text, checked. `sampling` holds only what the caller set."""
+
+    model: str
+    prompt: Prompt
+    max_tokens: int | None
+    stream: bool
+    include_usage: bool
+    sampling: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How one of the two endpoints is spoken."""
+
+    prompt: str
+    read: Callable[[Any], Prompt]
+    max_tokens: str
+    parameters: Mapping[str, Check]
+    neutral: Mapping[str, tuple[Any, ...]]
+
+
+def chat_dialect(vocab_size: int) -> Dialect:
+    return Dialect("messages", read_messages, "max_completion_tokens", chat_parameters(vocab_size), NEUTRAL_CHAT)
+
+
+def completion_dialect(vocab_size: int) -> Dialect:
+    return Dialect(
+        "prompt", lambda value: read_prompt(value, vocab_size), "max_tokens", completion_parameters(vocab_size), NEUTRAL_COMPLETION
+    )
+
+
+def read_generation(content: Mapping[str, Any], dialect: Dialect) -> Generation:
+    """Check a request's JSON object. A null counts as absent, where the name is known. Raises InvalidRequest."""
+    for name, value in content.items():
+        if name in dialect.parameters or name in ("model", dialect.prompt):
+            continue
+        if name not in dialect.neutral or not asks_nothing(value, dialect.neutral[name]):
+            raise UnsupportedParameter(f"The parameter {name[:64]!r} is not supported here.", param=name[:64])
+    model = content.get("model")
+    if not isinstance(model, str):
+        raise InvalidRequest("model must be a string.", param="model")
+    prompt = dialect.read(content.get(dialect.prompt))
+    values = {name: check(content[name], name) for name, check in dialect.parameters.items() if content.get(name) is not None}
+    options = values.get("stream_options")
+    stream = values.get("stream", False)
+    if options is not None and not stream:
+        raise InvalidRequest("stream_options needs stream: true.", param="stream_options")
+    if "top_logprobs" in values and not values.get("logprobs"):
+        raise InvalidRequest("top_logprobs needs logprobs: true.", param="top_logprobs")
+    if values.get("n", 1) > 1 and values.get("temperature", 1.0) < GREEDY:
+        raise InvalidRequest("n must be 1 at temperature 0, where all choices would be the same.", param="n")
+    return Generation(
+        model=model,
+        prompt=prompt,
+        max_tokens=_max_tokens(values),
+        stream=stream,
+        include_usage=bool(options and options.get("include_usage")),
+        sampling={name: value for name, value in values.items() if name not in _OURS},
+    )
+
+
+def _max_tokens(values: Mapping[str, Any]) -> int | None:
+    given = {values[name] for name in ("max_tokens", "max_completion_tokens") if name in values}
+    if len(given) > 1:
+        raise InvalidRequest("max_tokens and max_completion_tokens differ: send one of them.", param="max_tokens")
+    return next(iter(given), None)
+
+
+def engine_body(
+    generation: Generation, dialect: Dialect, *, engine_name: str, prompt: Prompt, max_tokens: int, cache_salt: str
+) -> dict[str, Any]:
+    """The body for vLLM, built anew. Usage is always asked for: the gateway counts, whether the caller wants to or not."""
+    body: dict[str, Any] = {
+        "model": engine_name,
+        dialect.prompt: [_message(entry) for entry in prompt] if isinstance(prompt, tuple) else prompt,
+        dialect.max_tokens: max_tokens,
+        **generation.sampling,
+        "cache_salt": cache_salt,
+        "stream": generation.stream,
+    }
+    if generation.stream:
+        body["stream_options"] = {"include_usage": True}
+    return body
+
+
+def _message(entry: Message | int) -> dict[str, str] | int:
+    return {"role": entry.role, "content": entry.content} if isinstance(entry, Message) else entry

@@ -1,0 +1,43 @@
+"""What is known of one request while it runs: for the log line and the metrics, never for the caller."""
+
+import time
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from server.gateway.sse import Usage
+
+SCOPE_KEY = "troupe.record"
+
+
+@dataclass
+class Record:
+    method: str
+    path: str
+    request_id: str = field(default_factory=lambda: f"req_{uuid4().hex}")
+    """Ours. A caller's own id is neither used nor passed on."""
+    began: float = field(default_factory=time.perf_counter)
+    status: int = 0
+    model: str | None = None
+    first_byte: float | None = None
+    """Seconds from `began` to the first event of a stream: TTFT as the caller sees it."""
+    usage: Usage | None = None
+    error: str | None = None
+
+    def note_first_byte(self) -> None:
+        self.first_byte = time.perf_counter() - self.began
+
+    def seconds(self) -> float:
+        return time.perf_counter() - self.began
+
+    def line(self) -> str:
+        """One line, whatever the caller sent."""
+        parts = [f"request={self.request_id}", self.method, ascii(self.path[:200]), str(self.status), f"{self.seconds():.3f}s"]
+        if self.model is not None:
+            parts.append(f"model={self.model}")
+        if self.first_byte is not None:
+            parts.append(f"ttft={self.first_byte:.3f}s")
+        if self.usage is not None:
+            parts.append(f"tokens={self.usage.prompt}+{self.usage.completion}")
+        if self.error is not None:
+            parts.append(f"error={self.error}")
+        return " ".join(parts)

@@ -1,0 +1,87 @@
+"""What an operator may set of the gateway. The only file of this package that reads the environment."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+MAX_KEY_LENGTH = 512
+
+
+class GatewaySettings(BaseSettings):
+    """Read from arguments, then `TROUPE_*` variables, then `troupe.toml` in the working directory. Sizes in bytes, times in seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="TROUPE_", toml_file="troupe.toml", frozen=True, extra="ignore")
+
+    home: Path = Path("~/.local/share/troupe")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    api_key: SecretStr | None = None
+    """The chat key of this installation."""
+    admin_key: SecretStr | None = None
+    """Opens /admin and nothing else; without it /admin stays shut."""
+
+    base: str = ""
+    """Directory of the base, or its name on the hub; empty for the demo."""
+    engine_url: str = ""
+    """An engine that somebody else runs; empty for one of our own, on this machine."""
+
+    context_length: int | None = Field(default=None, ge=1)
+    """Tokens of prompt and answer together; None for what the base can hold."""
+    default_max_tokens: int = Field(default=512, ge=1)
+    """Length of an answer whose caller names none, where the context has room for it."""
+
+    max_body_bytes: int = Field(default=1 << 20, ge=1024, le=64 << 20)
+    max_head_bytes: int = Field(default=64 << 10, ge=1024, le=1 << 20)
+    """Request line and headers together."""
+    body_timeout: float = Field(default=10.0, gt=0)
+    stall_timeout: float = Field(default=60.0, gt=0)
+    """How long a stream may bring no byte before the engine counts as stuck."""
+    answer_timeout: float = Field(default=600.0, gt=0)
+    """How long an answer that is not streamed may take."""
+    write_timeout: float = Field(default=30.0, gt=0)
+    """How long a caller may leave a stream unread."""
+    connect_timeout: float = Field(default=5.0, gt=0)
+    keep_alive_timeout: int = Field(default=30, ge=1)
+    drain_timeout: int = Field(default=30, ge=0)
+    """How long running streams may go on after a stop signal."""
+
+    @field_validator("home")
+    @classmethod
+    def _expand(cls, home: Path) -> Path:
+        return home.expanduser()
+
+    @field_validator("api_key", "admin_key")
+    @classmethod
+    def _check_key(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is None:
+            return None
+        value = key.get_secret_value()
+        if not 0 < len(value) <= MAX_KEY_LENGTH or not value.isascii() or not value.isprintable() or " " in value:
+            raise ValueError(
+                f"a key must be 1 to {MAX_KEY_LENGTH} printable ASCII characters without spaces;"
+                " set TROUPE_API_KEY and TROUPE_ADMIN_KEY to such keys, or leave them out"
+            )
+        return key
+
+    @model_validator(mode="after")
+    def _check_keys_differ(self) -> "GatewaySettings":
+        if self.api_key is not None and self.api_key == self.admin_key:
+            raise ValueError("the chat key would open /admin: set TROUPE_ADMIN_KEY to another key than TROUPE_API_KEY")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))

@@ -1,0 +1,128 @@
+"""How long a prompt is, told before the engine is asked.
+
+Reads a base's tokenizer and chat template; renders and counts as the engine will. Also keeps a base's special tokens from being
+written by callers: inside a message they are text.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jinja2 import TemplateError
+from jinja2.ext import loopcontrols
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from tokenizers import Tokenizer
+
+from adapters.registry import BaseError
+from server.gateway.errors import InvalidRequest
+from server.gateway.messages import Message, Prompt
+
+PIECE = 16_384
+"""Characters tokenized at once while a long prompt is measured."""
+SLACK = 32
+"""Tokens by which cutting a text in two can change its count: far more than any tokenizer here needs."""
+_TEMPLATE_ARGUMENTS = {"add_generation_prompt": True, "tools": None, "documents": None, "enable_thinking": False}
+"""What vLLM gives a chat template beside messages; engines are started with thinking off."""
+_ZERO_WIDTH_SPACE = "\u200b"
+_GENERATION = re.compile(r"(\{%-?\s*)(end)?generation(\s*-?%\})")
+
+
+class PromptMeter:
+    """Counts prompts for the base at `path`. Raises BaseError if it has no usable tokenizer or chat template."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._tokenizer = Tokenizer.from_file(str(path / "tokenizer.json"))
+            config = json.loads((path / "tokenizer_config.json").read_bytes())
+            template = path / "chat_template.jinja"
+            source = template.read_text("utf-8") if template.exists() else config["chat_template"]
+            self._template = _environment().from_string(_plain(source))
+        except Exception as exc:  # tokenizers raises bare Exception for whatever it cannot read
+            raise BaseError(f"The base at {path} has no usable tokenizer and chat template ({exc}): download or build it again.") from exc
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._variables = _special_variables(config)
+        special = sorted((token.content for token in self._tokenizer.get_added_tokens_decoder().values() if token.special), key=len)
+        self._special = re.compile("|".join(map(re.escape, reversed(special)))) if special else None
+
+    def plain(self, prompt: Prompt) -> Prompt:
+        """The prompt to send: special tokens within messages broken up, so that no caller can end a turn or pose as the system."""
+        if self._special is None or not isinstance(prompt, tuple):
+            return prompt
+        pattern = self._special
+        return tuple(  # type: ignore[return-value]  # messages stay messages, token ids token ids
+            Message(entry.role, pattern.sub(_broken, entry.content)) if isinstance(entry, Message) else entry for entry in prompt
+        )
+
+    def count(self, prompt: Prompt, limit: int) -> int:
+        """Tokens in `prompt`; exact up to `limit`, some number above it beyond. Raises InvalidRequest if the template refuses.
+
+        May take milliseconds for long texts: `is_quick` says whether it is fit for an event loop.
+        """
+        if isinstance(prompt, str):
+            return self._count_text(prompt, limit, special=True)
+        messages = [entry for entry in prompt if isinstance(entry, Message)]
+        if not messages:
+            return len(prompt)
+        return self._count_text(self._render(messages), limit, special=False)
+
+    def is_quick(self, prompt: Prompt) -> bool:
+        if isinstance(prompt, str):
+            return len(prompt) <= PIECE
+        return sum(len(entry.content) for entry in prompt if isinstance(entry, Message)) <= PIECE
+
+    def _count_text(self, text: str, limit: int, *, special: bool) -> int:
+        if len(text) > PIECE:
+            sure = 0  # at least so many tokens are in what was read so far
+            for piece in _pieces(text):
+                sure += max(0, self._length(piece, special=False) - SLACK)
+                if sure > limit:
+                    return sure
+        return self._length(text, special=special)
+
+    def _length(self, text: str, *, special: bool) -> int:
+        return len(self._tokenizer.encode(text, add_special_tokens=special).ids)
+
+    def _render(self, messages: list[Message]) -> str:
+        turns = [{"role": message.role, "content": message.content} for message in messages]
+        try:
+            return self._template.render(messages=turns, **_TEMPLATE_ARGUMENTS, **self._variables)
+        except TemplateError as exc:
+            raise InvalidRequest("The model's chat template refuses these messages: check the order of roles.", param="messages") from exc
+
+
+def _pieces(text: str) -> Iterator[str]:
+    for start in range(0, len(text), PIECE):
+        yield text[start : start + PIECE]
+
+
+def _broken(match: re.Match[str]) -> str:
+    token = match.group()
+    return token[0] + _ZERO_WIDTH_SPACE + token[1:]
+
+
+def _plain(source: str) -> str:
+    """Drop transformers' own `generation` tag, which marks text for training and prints nothing."""
+    return _GENERATION.sub(lambda tag: f"{tag[1]}{'endif' if tag[2] else 'if true'}{tag[3]}", source)
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
+    environment.filters["tojson"] = lambda value, indent=None: json.dumps(value, ensure_ascii=False, indent=indent)
+    environment.globals["raise_exception"] = _refuse
+    environment.globals["strftime_now"] = lambda form: datetime.now().astimezone().strftime(form)
+    return environment
+
+
+def _refuse(message: str) -> NoReturn:
+    raise TemplateError(message)
+
+
+def _special_variables(config: dict[str, Any]) -> dict[str, str]:
+    """`bos_token` and the like, which templates print."""
+    entries = {name: value for name, value in config.items() if name.endswith("_token")}
+    contents = {name: value.get("content") if isinstance(value, dict) else value for name, value in entries.items()}
+    return {name: content for name, content in contents.items() if isinstance(content, str)}

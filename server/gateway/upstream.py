@@ -1,0 +1,110 @@
+"""The HTTP client to engines. Turns what can go wrong on that way into this package's errors, once.
+
+Knows an endpoint and bytes; nothing of prompts, of callers or of why an engine is there.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+
+from server.fleet.engine import Endpoint
+from server.gateway.errors import (
+    AdapterUnavailable,
+    ContextLengthExceeded,
+    EngineFailed,
+    EngineTimedOut,
+    EngineUnavailable,
+    GatewayError,
+    InvalidRequest,
+)
+
+log = logging.getLogger("troupe.gateway")
+
+KEEP_ALIVE = 3.0
+"""Seconds. Below vLLM's own 5: the side that closes an idle connection must be the one that would use it again."""
+MAX_ERROR_BYTES = 64 << 10
+
+_ADAPTER_ERRORS = (b"does not exist", b"could not be loaded")
+
+
+class Upstream:
+    """Connections to engines, pooled by socket. To be used in one event loop, between `open` and `close`."""
+
+    def __init__(self, *, connect_timeout: float, stall_timeout: float, answer_timeout: float) -> None:
+        self._streaming = aiohttp.ClientTimeout(total=None, connect=connect_timeout, sock_read=stall_timeout)
+        self._whole = aiohttp.ClientTimeout(total=answer_timeout, connect=connect_timeout)
+        self._sessions: dict[Path | None, aiohttp.ClientSession] = {}
+
+    async def close(self) -> None:
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
+
+    @asynccontextmanager
+    async def post(
+        self, endpoint: Endpoint, path: str, body: bytes, *, stream: bool, request_id: str
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """A response of status 200. Left before its end, its connection is closed, which makes the engine stop.
+
+        Raises GatewayError, also for whatever goes wrong while the caller of this reads.
+        """
+        headers = {"content-type": "application/json", "x-request-id": request_id}
+        if endpoint.api_key:
+            headers["authorization"] = f"Bearer {endpoint.api_key}"
+        try:
+            async with self._session(endpoint).post(
+                endpoint.base_url.rstrip("/") + path,
+                data=body,
+                headers=headers,
+                timeout=self._streaming if stream else self._whole,
+                allow_redirects=False,
+            ) as response:
+                if response.status != 200:
+                    raise await _refusal(response, request_id)
+                yield response
+        except TimeoutError as exc:
+            log.warning("request=%s engine timed out", request_id)
+            raise EngineTimedOut("The engine took too long.") from exc
+        except (aiohttp.ClientError, OSError) as exc:
+            log.warning("request=%s engine lost: %r", request_id, exc)
+            raise EngineUnavailable("The engine went away. Try again in a moment.") from exc
+
+    def _session(self, endpoint: Endpoint) -> aiohttp.ClientSession:
+        session = self._sessions.get(endpoint.socket)
+        if session is None:
+            connector = (
+                aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE)
+                if endpoint.socket is None
+                else aiohttp.UnixConnector(str(endpoint.socket), limit=0, keepalive_timeout=KEEP_ALIVE)
+            )
+            session = aiohttp.ClientSession(
+                connector=connector,
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=("user-agent", "accept-encoding"),
+                headers={"accept-encoding": "identity"},
+            )
+            self._sessions[endpoint.socket] = session
+        return session
+
+
+async def _refusal(response: aiohttp.ClientResponse, request_id: str) -> GatewayError:
+    text = await response.content.read(MAX_ERROR_BYTES)
+    log.warning("request=%s engine status=%d body=%r", request_id, response.status, text[:2000])
+    return translate(response.status, text)
+
+
+def translate(status: int, text: bytes) -> GatewayError:
+    """What a refusal of vLLM means for a caller who passed all checks of ours."""
+    if status in (400, 404) and any(words in text for words in _ADAPTER_ERRORS):
+        return AdapterUnavailable("This model's adapter could not be loaded. Try again in a moment.")
+    if status == 400 and b"context length" in text:
+        return ContextLengthExceeded("The prompt and max_tokens together exceed the model's context.")
+    if status == 400:
+        return InvalidRequest("The engine refused these parameters.")
+    if status == 503:
+        return EngineUnavailable("The engine is not able to answer. Try again in a moment.")
+    return EngineFailed("The engine failed to answer.")

@@ -1,0 +1,204 @@
+"""A gateway on a real port, with everything around it that it needs: a base of a few kilobytes, a registry in memory, a fake engine."""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from openai import AsyncOpenAI
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from adapters.registry import Base, Manifest, ModelRef, UnknownModel, read_base
+from loadtests.fake_engine import FakeEngine, FakeSettings
+from server.fleet.engine import Endpoint, EngineState
+from server.gateway.app import create_app
+from server.gateway.protocol import server_config
+from server.gateway.settings import GatewaySettings
+from tests.adapters.registry import tiny
+
+CHAT_KEY, ADMIN_KEY, ENGINE_KEY = "tr_chat_key", "tr_admin_key", "engine-key-that-stays-inside"
+CONTEXT = 128
+SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+TEXTS = ("who wins tonight?", "läuft bei dir 🙃", "the kernel compiles itself by now", "user assistant system")
+TEMPLATE = (
+    "{%- for message in messages %}"
+    "{%- if message.role == 'system' and not loop.first %}{{- raise_exception('system comes first') }}{%- endif %}"
+    "{{- '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
+    "{%- endfor %}"
+    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}"
+    "{%- if enable_thinking is defined and enable_thinking is false %}{{- '<think>\\n\\n</think>\\n\\n' }}{%- endif %}"
+    "{%- endif %}"
+)
+"""As Qwen3's: with thinking off, the prompt is longer."""
+
+
+def write_base(path: Path) -> Path:
+    """A base directory with a byte-level tokenizer, special tokens and a chat template."""
+    tiny.write_base(path, max_position_embeddings=CONTEXT, vocab_size=512)
+    core = Tokenizer(models.BPE())
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    core.train_from_iterator(
+        TEXTS, trainers.BpeTrainer(vocab_size=300, special_tokens=list(SPECIAL), initial_alphabet=alphabet, show_progress=False)
+    )
+    core.save(str(path / "tokenizer.json"))
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
+    (path / "tokenizer_config.json").write_text(json.dumps(config))
+    (path / "chat_template.jinja").write_text(TEMPLATE)
+    return path
+
+
+def manifest(base: Base, community: str, version: int = 1, *, fingerprint: str | None = None) -> Manifest:
+    return Manifest(
+        community=community,
+        version=version,
+        digest="sha256:" + hashlib.sha256(f"{community}@{version}".encode()).hexdigest(),
+        base_fingerprint=fingerprint or base.fingerprint,
+        rank=2,
+        alpha=4,
+        target_modules=("q_proj",),
+        size_bytes=1,
+        published_at="2026-11-20T12:00:00+00:00",
+    )
+
+
+class MemoryRegistry:
+    """The part of the registry that serving needs, in a dictionary."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, dict[str | int, Manifest]] = {}
+        self.failure: Exception | None = None
+
+    def add(self, entry: Manifest, *aliases: str) -> Manifest:
+        self.held.setdefault(entry.community, {}).update(dict.fromkeys((entry.version, *aliases), entry))
+        return entry
+
+    def communities(self) -> tuple[str, ...]:
+        if self.failure is not None:
+            raise self.failure
+        return tuple(sorted(self.held))
+
+    def resolve(self, ref: ModelRef) -> Manifest:
+        try:
+            return self.held[ref.community][ref.version or ref.alias]
+        except KeyError as exc:
+            raise UnknownModel(f"There is no adapter {str(ref)!r}.") from exc
+
+
+@dataclass
+class StandingEngine:
+    """An engine whose state a test sets."""
+
+    endpoint: Endpoint
+    state: EngineState = EngineState.READY
+    failure: str | None = None
+    began: int = 0
+
+    async def start(self) -> None:
+        self.began += 1
+
+    async def stop(self) -> None:
+        self.began -= 1
+
+
+class Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals stay pytest's."""
+        yield
+
+
+@dataclass
+class Stage:
+    """What a test holds: the gateway's address, and both of its neighbours."""
+
+    port: int
+    server: Server
+    serving: "asyncio.Task[None]"
+    fake: FakeEngine
+    engine: StandingEngine
+    registry: MemoryRegistry
+    base: Base
+    http: httpx.AsyncClient
+    sdk: AsyncOpenAI
+    hidden: tuple[str, ...] = field(repr=False)
+    """Names that no caller may ever see."""
+
+    def reset(self) -> None:
+        """As if nobody had asked anything yet."""
+        self.fake.settings = FakeSettings(api_key=ENGINE_KEY)
+        self.fake.received.clear()
+        self.engine.state, self.engine.failure = EngineState.READY, None
+        self.registry.failure = None
+
+    def sdk_with(self, key: str) -> AsyncOpenAI:
+        return self.sdk.with_options(api_key=key)
+
+    def fault(self, **changes: Any) -> None:
+        self.fake.settings = replace(self.fake.settings, **changes)
+
+    async def metric(self, line: str) -> float:
+        """The value behind `line` in /metrics, once nothing is being answered any more; 0 while it is not there."""
+        async with asyncio.timeout(5):
+            while True:
+                values = [each.rpartition(" ") for each in (await self.http.get("/metrics")).text.splitlines() if each[0] != "#"]
+                if ("troupe_requests_running", " ", "1.0") in values:  # the scrape itself
+                    return sum(float(value) for name, _, value in values if name.startswith(line))
+                await asyncio.sleep(0.005)
+
+    async def raw(self, request: bytes, *, wait: float = 5.0) -> bytes:
+        """What the gateway answers to these bytes, until it closes the connection."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            async with asyncio.timeout(wait):
+                writer.write(request)
+                await writer.drain()
+                return await reader.read()
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def open_stage(folder: Path, base: Base, settings: GatewaySettings) -> AsyncIterator[Stage]:
+    registry = MemoryRegistry()
+    zizou = registry.add(manifest(base, "zizou"), "live")
+    canary = registry.add(manifest(base, "zizou", 2), "canary")
+    beards = registry.add(manifest(base, "greybeards"), "live")
+    foreign = registry.add(manifest(base, "strangers", fingerprint="sha256:" + "f" * 64), "live")
+    registry.add(manifest(base, "unborn"))
+    path = folder / "engine.sock"
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    async with FakeEngine(FakeSettings(api_key=ENGINE_KEY), socket=path) as fake:
+        engine = StandingEngine(Endpoint("http://engine", path, ENGINE_KEY))
+        server = Server(server_config(create_app(settings, engine=engine, registry=registry, base=base), settings))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started and not serving.done():  # noqa: ASYNC110 (uvicorn has nothing to wait for)
+            await asyncio.sleep(0.005)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            async with (
+                httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {CHAT_KEY}"}, timeout=30) as http,
+                AsyncOpenAI(base_url=f"{url}/v1", api_key=CHAT_KEY, max_retries=0, timeout=30) as sdk,
+            ):
+                names = [text for each in (zizou, canary, beards, foreign) for text in (each.engine_name, each.digest[7:])]
+                hidden = (*names, ENGINE_KEY, str(folder), str(base.path), "vllm.", "/srv/secret")
+                yield Stage(port, server, serving, fake, engine, registry, base, http, sdk, hidden)
+        finally:
+            server.should_exit = True
+            await serving
+        assert engine.began == 0
+
+
+def read_tiny_base(path: Path) -> Base:
+    return read_base(write_base(path), "none")
