@@ -1,0 +1,196 @@
+"""`troupe up`: prepare, start the gateway and its engine, say how to talk to them, and end both together.
+
+One process holds the gateway; the engine is a process group of its own below it. Nothing of either is left when this returns.
+"""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from socket import socket
+
+import uvicorn
+from pydantic import SecretStr
+
+from server.engine.argv import ArgumentError, served_context
+from server.engine.settings import EngineSettings
+from server.fleet.engine import Engine, EngineState
+from server.fleet.local import LocalEngine
+from server.fleet.remote import RemoteEngine
+from server.gateway.app import create_app
+from server.gateway.protocol import server_config
+from server.gateway.settings import GatewaySettings
+from server.keys import kept_key
+from server.prepare import Stage, StartError, listening_socket, open_home, prepare_base, prepare_demo
+
+Say = Callable[[str], None]
+
+
+class Server(uvicorn.Server):
+    """uvicorn, as one part of a program: it stops at a signal and does not raise that signal again, for there is more to clean up."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop, signals = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+        for each in signals:
+            loop.add_signal_handler(each, self.handle_exit, each, None)
+        try:
+            yield
+        finally:
+            for each in signals:
+                loop.remove_signal_handler(each)
+
+
+async def serve(settings: GatewaySettings, engine_settings: EngineSettings, *, base: str, demo: bool, say: Say) -> None:
+    """Run until a signal ends it. `base` is a directory or a hub name; empty, or `demo`, for the demo. Raises StartError
+    or RegistryError."""
+    if task := asyncio.current_task():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # until the server takes the signals over
+    with open_home(settings.home), listening_socket(settings.host, settings.port) as listener:
+        if demo or not base:
+            stage = await prepare_demo(settings.home, engine_settings.quantization, max_rank=engine_settings.max_lora_rank)
+        else:
+            stage = prepare_base(settings.home, base, engine_settings.quantization)
+        for note in stage.notes:
+            say(note)
+        _log(settings)
+        settings = _with_keys(settings, _context(engine_settings, stage), listener.getsockname()[1])
+        run = _run_folder()
+        try:
+            engine = _engine(engine_settings, stage, settings, run)
+            app = create_app(settings, engine=engine, registry=stage.registry, base=stage.base)
+            server = Server(server_config(app, settings))
+            await _run(server, engine, listener, settings, stage, say)
+        finally:
+            shutil.rmtree(run, ignore_errors=True)
+
+
+async def _run(server: uvicorn.Server, engine: Engine, listener: socket, settings: GatewaySettings, stage: Stage, say: Say) -> None:
+    # Whatever was made so far lives to the end: without it in its way, a collection does not stop anybody's stream.
+    gc.collect()
+    gc.freeze()
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    failure = None
+    if settings.engine_url:
+        say(f"The engine at {settings.engine_url} is somebody else's: callers are told to come again while it does not answer.")
+    else:
+        say("Starting the engine …")
+        failure = await _until_ready(engine, serving)
+    if failure:
+        server.should_exit = True
+    elif not serving.done():
+        say(greeting(settings, stage.registry.communities()))
+    await serving
+    if failure:
+        raise StartError(failure)
+    say("Stopped: the gateway and its engine are gone." if not settings.engine_url else "Stopped.")
+
+
+async def _until_ready(engine: Engine, serving: "asyncio.Task[None]", poll: float = 0.05) -> str | None:
+    """Wait for the engine; its first failure ends the wait, as whoever started this is still looking."""
+    while not serving.done() and engine.state is not EngineState.READY:
+        if engine.state is EngineState.FAILED:
+            return engine.failure or "The engine failed."
+        await asyncio.wait({serving}, timeout=poll)
+    return None
+
+
+def _run_folder() -> Path:
+    """A folder for what lives as long as this run, with a short path: a socket's has 108 bytes, and vLLM names its own with 36."""
+    usual = tempfile.gettempdir()
+    return Path(tempfile.mkdtemp(prefix="troupe-", dir=usual if len(usual.encode()) < 50 else "/tmp"))  # noqa: S108
+
+
+def _engine(settings: EngineSettings, stage: Stage, gateway: GatewaySettings, run: Path) -> Engine:
+    if gateway.engine_url:
+        return RemoteEngine(gateway.engine_url, api_key=settings.api_key.get_secret_value())
+    key = secrets.token_hex(24)
+    told = settings.model_copy(update={
+        "base": stage.base.path, "home": gateway.home, "adapters": stage.registry.adapters,
+        "socket": run / "engine.sock", "api_key": SecretStr(key), "lifeline": True,
+    })  # fmt: skip
+    return LocalEngine(
+        [sys.executable, "-m", "server.engine"],
+        socket=run / "engine.sock",
+        log=gateway.home / "logs" / "engine.log",
+        api_key=key,
+        # What vLLM leaves in its temporary folder goes with ours.
+        environment={**told.environment(), "TMPDIR": str(run)},
+    )
+
+
+def _log(settings: GatewaySettings) -> None:
+    """One line a request: beside the engine's log where the engine is ours, else to standard error, where containers are read."""
+    if settings.engine_url:
+        handler: logging.Handler = logging.StreamHandler()
+    else:
+        folder = settings.home / "logs"
+        try:
+            folder.mkdir(exist_ok=True)
+            handler = RotatingFileHandler(folder / "gateway.log", maxBytes=16 << 20, backupCount=2)
+        except OSError as exc:
+            raise StartError(f"The log in {folder} cannot be written ({exc.strerror}): mend its permissions or make room.") from exc
+    logging.basicConfig(level=logging.INFO, handlers=[handler], format="%(asctime)s %(levelname)s %(name)s %(message)s")
+
+
+def _context(settings: EngineSettings, stage: Stage) -> int:
+    try:
+        return served_context(settings, stage.base)
+    except ArgumentError as exc:
+        raise StartError(str(exc)) from exc
+
+
+def _with_keys(settings: GatewaySettings, context: int, port: int) -> GatewaySettings:
+    """The settings with what they leave open: keys kept in the home, the port that was bound, the context that the engine serves."""
+    keys = settings.home / "keys"
+    try:
+        chat = settings.api_key or SecretStr(kept_key(keys / "chat"))
+        admin = settings.admin_key or SecretStr(kept_key(keys / "admin"))
+    except OSError as exc:
+        raise StartError(f"The keys in {keys} cannot be read or made ({exc.strerror}): mend its permissions or make room.") from exc
+    update = {"api_key": chat, "admin_key": admin, "port": port, "context_length": context}
+    return settings.model_copy(update=update)
+
+
+def greeting(settings: GatewaySettings, communities: tuple[str, ...]) -> str:
+    """What to paste next: the address, a key and one call each with curl, the openai SDK and our own terminal client."""
+    host = f"[{settings.host}]" if ":" in settings.host else {"0.0.0.0": "127.0.0.1"}.get(settings.host, settings.host)  # noqa: S104
+    url, model = f"http://{host}:{settings.port}", communities[-1] if communities else "base"
+    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    return f"""
+Troupe is ready.
+  URL    {url}/v1
+  key    {key}
+  models {", ".join(("base", *communities))}
+
+curl:
+  curl {url}/v1/chat/completions -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \\
+    -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "who wins tonight?"}}]}}'
+
+openai SDK:
+  from openai import OpenAI
+  client = OpenAI(base_url="{url}/v1", api_key="{key}")
+  messages = [{{"role": "user", "content": "who wins tonight?"}}]
+  print(client.chat.completions.create(model="{model}", messages=messages).choices[0].message.content)
+
+terminal:
+  TROUPE_URL={url} TROUPE_API_KEY={key} {_command()} chat {model}
+
+Ctrl-C stops everything.
+"""
+
+
+def _command() -> str:
+    """How this installation's `troupe` is called from here."""
+    beside = Path(sys.executable).with_name("troupe")
+    with contextlib.suppress(ValueError):
+        return str(beside.relative_to(Path.cwd()))
+    return str(beside)
