@@ -1,0 +1,292 @@
+"""The gateway's API as a Python object: models, chat (streamed or not), status.
+
+Knows the OpenAI wire shapes and httpx, and is the one place where httpx's errors become `clients.errors`. Never repeats a
+request: a generation that was lost may have been made and paid for, so whether to ask again is the caller's decision.
+"""
+
+import difflib
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from clients.errors import (
+    BadKey,
+    BadRequest,
+    NoServer,
+    NotTroupe,
+    ServerFault,
+    StreamBroken,
+    TimedOut,
+    TroupeError,
+    UnknownModel,
+    refusal,
+)
+from clients.sse import Event, events
+
+Message = Mapping[str, str]
+"""One chat message: {"role": …, "content": …}."""
+
+SILENCE_S = 120.0
+"""Longest wait for the next byte. A streamed answer sends keepalives while the engine wakes, so this is a generous bound."""
+CONNECT_S = 5.0
+BREAK_HINT = "The answer is incomplete; ask again."
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens as the gateway counted them."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True)
+class Delta:
+    """One step of a streamed answer. `usage` comes once, in a step of its own without text, after the last choice ended."""
+
+    text: str = ""
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    index: int = 0
+    """Which of the `n` choices it belongs to."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A whole answer (the first choice)."""
+
+    text: str
+    finish_reason: str | None
+    usage: Usage | None
+    model: str
+    request_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Status:
+    """Whether the gateway would answer now, and its own words about it."""
+
+    ready: bool
+    details: Mapping[str, object]
+
+
+class Troupe:
+    """A connection to one gateway with one key; an async context manager.
+
+    `url` has no `/v1`. `timeout` is the longest silence in seconds. `transport` replaces the network, for tests. Every method
+    raises `TroupeError` only.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        timeout: float = SILENCE_S,
+    ) -> None:
+        if not (api_key and api_key.isascii() and api_key.isprintable()):
+            raise BadKey("The API key is empty or holds characters that no key has. Check TROUPE_API_KEY.")
+        self._url = url
+        self._timeout = timeout
+        self._http = httpx.AsyncClient(
+            base_url=url,
+            headers={"authorization": f"Bearer {api_key}"},
+            transport=transport,
+            timeout=httpx.Timeout(timeout, connect=CONNECT_S),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
+            trust_env=not _is_local(url),  # a proxy of the environment must not stand before this very machine
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections; for callers that cannot use `async with`."""
+        await self._http.aclose()
+
+    async def models(self) -> list[str]:
+        """The model strings that this key may use, in the gateway's order."""
+        body = self._checked(await self._send("GET", "/v1/models"))
+        try:
+            return [str(model["id"]) for model in body["data"]]
+        except (KeyError, TypeError) as exc:
+            raise NotTroupe(self._url, "its list of models has another shape") from exc
+
+    async def status(self) -> Status:
+        """Whether an engine is there to answer. A gateway that says "not ready" is an answer, not an error."""
+        response = await self._send("GET", "/health/ready")
+        if response.status_code not in (HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE):
+            raise NotTroupe(self._url, f"HTTP {response.status_code} to a health check")
+        body = _json(response)
+        return Status(response.status_code == HTTPStatus.OK, body if isinstance(body, dict) else {})
+
+    async def complete_chat(self, model: str, messages: Sequence[Message], **params: object) -> Reply:
+        """One whole answer. `params` are the API's (`max_tokens`, `temperature`, `seed`, …); None values are left out."""
+        content = _encode({"model": model, "messages": list(messages), "stream": False, **params})
+        response = await self._send("POST", "/v1/chat/completions", content)
+        if response.is_error:
+            raise await self._error(response, model)
+        body = self._checked(response)
+        try:
+            choice = body["choices"][0]
+            return Reply(
+                text=choice["message"]["content"] or "",
+                finish_reason=choice.get("finish_reason"),
+                usage=_usage(body.get("usage")),
+                model=str(body.get("model", model)),
+                request_id=response.headers.get("x-request-id"),
+            )
+        except (KeyError, IndexError, TypeError, AttributeError) as exc:
+            raise NotTroupe(self._url, "its answer has another shape") from exc
+
+    async def chat(self, model: str, messages: Sequence[Message], **params: object) -> AsyncGenerator[Delta, None]:
+        """An answer as it is made. `params` as for `complete_chat`; usage is asked for unless `stream_options` says otherwise.
+
+        Ends only after the gateway said that the answer is whole; anything else raises StreamBroken. A caller that stops early
+        closes it (`contextlib.aclosing`), which tells the gateway to stop the engine.
+        """
+        asked = {"model": model, "messages": list(messages), "stream": True, "stream_options": {"include_usage": True}}
+        async with self._translated() as stage:
+            request = self._http.build_request("POST", "/v1/chat/completions", **_body(_encode(asked | params)))
+            response = await self._http.send(request, stream=True)
+            try:
+                if response.is_error:
+                    await response.aread()
+                    raise await self._error(response, model)
+                if not response.headers.get("content-type", "").startswith("text/event-stream"):
+                    raise NotTroupe(self._url, "its answer is not a stream")
+                stage.begun = True
+                async with aclosing(_whole(events(response.aiter_bytes()))) as deltas:
+                    async for delta in deltas:
+                        yield delta
+            finally:
+                await response.aclose()
+
+    async def _send(self, method: str, path: str, content: bytes | None = None) -> httpx.Response:
+        async with self._translated():
+            return await self._http.request(method, path, **_body(content))
+
+    @asynccontextmanager
+    async def _translated(self) -> AsyncIterator["_Stage"]:
+        """Where httpx's errors become ours; what they mean depends on whether an answer had begun."""
+        stage = _Stage()
+        try:
+            yield stage
+        except httpx.TimeoutException as exc:
+            if isinstance(exc, httpx.ConnectTimeout):
+                raise NoServer(self._url) from exc
+            if stage.begun:
+                raise StreamBroken(f"The gateway went silent for {self._timeout:g} s. {BREAK_HINT}") from exc
+            raise TimedOut(f"The gateway did not answer within {self._timeout:g} s. Try again later.") from exc
+        except httpx.ConnectError as exc:
+            raise NoServer(self._url) from exc
+        except httpx.RequestError as exc:
+            if stage.begun:
+                raise StreamBroken(f"The connection broke in the middle. {BREAK_HINT}") from exc
+            raise ServerFault(f"{self._url} closed the connection without an answer. Is the gateway stopping?") from exc
+
+    def _checked(self, response: httpx.Response) -> Any:
+        """The JSON body of a good response. Raises what a bad one says."""
+        body = _json(response)
+        if response.is_error or body is None:
+            raise refusal(response.status_code, body, response.headers) or self._stranger(response)
+        return body
+
+    async def _error(self, response: httpx.Response, model: str) -> TroupeError:
+        """What an error response to a question for `model` means; for an unknown model, with the names near it."""
+        body = _json(response)
+        error = refusal(response.status_code, body, response.headers)
+        if error is None:
+            return self._stranger(response)
+        if error.status != HTTPStatus.NOT_FOUND or error.code != "model_not_found":
+            return error
+        known: list[str] = []
+        with suppress(TroupeError):  # without the list there are only no near misses
+            known = await self.models()
+        return unknown_model(model, known, request_id=error.request_id)
+
+    def _stranger(self, response: httpx.Response) -> TroupeError:
+        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:  # a proxy before the gateway, most likely
+            return ServerFault(f"{self._url} fails with HTTP {response.status_code}.", status=response.status_code)
+        return NotTroupe(self._url, f"HTTP {response.status_code} without the API's shape")
+
+
+@dataclass
+class _Stage:
+    begun: bool = False
+
+
+def unknown_model(model: str, known: Sequence[str], *, request_id: str | None = None) -> UnknownModel:
+    """The error for a model that is not among `known`, with up to three near misses."""
+    return UnknownModel(model, difflib.get_close_matches(model, known, n=3, cutoff=0.5), request_id=request_id)
+
+
+async def _whole(stream: AsyncIterator[Event]) -> AsyncGenerator[Delta, None]:
+    """The deltas of a stream that must end in [DONE]; raises StreamBroken for an error event and for any other end."""
+    async for event in stream:
+        if event.data == "[DONE]":
+            return
+        try:
+            chunk = json.loads(event.data)
+            error = chunk.get("error")
+            if event.type == "error" or error:
+                raise _reported(error or chunk)
+            for choice in chunk["choices"]:
+                yield Delta(choice["delta"].get("content") or "", choice.get("finish_reason"), index=choice["index"])
+            if usage := _usage(chunk.get("usage")):
+                yield Delta(usage=usage)
+        except (ValueError, KeyError, TypeError, AttributeError) as exc:
+            raise StreamBroken(f"The gateway sent something that is not an answer. {BREAK_HINT}") from exc
+    raise StreamBroken(f"The answer ended early. {BREAK_HINT}")
+
+
+def _reported(error: object) -> StreamBroken:
+    said = error if isinstance(error, dict) else {}
+    code = said.get("code")
+    return StreamBroken(
+        f"{said.get('message') or 'The gateway reported an error.'} {BREAK_HINT}",
+        code=code if isinstance(code, str) else None,
+    )
+
+
+def _usage(body: object) -> Usage | None:
+    if not isinstance(body, dict):
+        return None
+    return Usage(int(body["prompt_tokens"]), int(body["completion_tokens"]))
+
+
+def _encode(body: Mapping[str, object]) -> bytes:
+    """JSON without the parameters that are None. Raises BadRequest for what JSON cannot say (NaN, half a character)."""
+    try:
+        said = {name: value for name, value in body.items() if value is not None}
+        return json.dumps(said, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError as exc:
+        raise BadRequest("The text holds bytes that are no UTF-8.", param="messages") from exc
+    except (ValueError, TypeError) as exc:
+        raise BadRequest(f"The request cannot be written as JSON: {exc}.") from exc
+
+
+def _body(content: bytes | None) -> dict[str, Any]:
+    return {} if content is None else {"content": content, "headers": {"content-type": "application/json"}}
+
+
+def _json(response: httpx.Response) -> object:
+    try:
+        return response.json()
+    except ValueError:
+        return None
+
+
+def _is_local(url: str) -> bool:
+    return urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")

@@ -1,0 +1,43 @@
+"""Questions read from, and answers written to, a terminal or a pipe. Knows deltas and text streams, and nothing of commands."""
+
+import io
+import sys
+import unicodedata
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TextIO
+
+from clients.api import Delta
+
+
+async def speak(deltas: AsyncGenerator[Delta, None], out: TextIO, said: list[str]) -> None:
+    """Write each piece of text to `out` as it comes and add it to `said`; end the line however the answer ends.
+
+    `said` belongs to the caller so that an interrupted answer is not lost. Raises what the stream raises.
+    """
+    harmless = printable if out.isatty() else str
+    whole = False
+    try:
+        async with aclosing(deltas):
+            async for delta in deltas:
+                if delta.text:
+                    said.append(delta.text)
+                    out.write(harmless(delta.text))
+                    out.flush()
+        whole = True
+    finally:
+        if said or whole:
+            out.write("\n")
+            out.flush()
+
+
+def printable(text: str) -> str:
+    """`text` without control characters: a model must not move a terminal's cursor or set its title."""
+    return "".join(char for char in text if char in "\n\t" or unicodedata.category(char) != "Cc")
+
+
+def piped_in() -> TextIO:
+    """Standard input as text, where bytes that are none become U+FFFD instead of an error."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
+    return sys.stdin

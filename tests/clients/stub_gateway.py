@@ -1,0 +1,104 @@
+"""A stand-in gateway: the API's shapes over a real socket, with an answer that the test writes and no engine behind it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+KEY = "tr_test_key"
+
+
+def error_body(message: str, code: str | None = None, param: str | None = None) -> dict[str, Any]:
+    """OpenAI's error shape."""
+    return {"error": {"message": message, "type": "invalid_request_error", "param": param, "code": code}}
+
+
+def chunk(text: str = "", finish_reason: str | None = None, index: int = 0) -> dict[str, Any]:
+    """One step of a streamed chat completion."""
+    choice = {"index": index, "delta": {"content": text}, "finish_reason": finish_reason}
+    return {"object": "chat.completion.chunk", "choices": [choice], "usage": None}
+
+
+def sse(*bodies: dict[str, Any] | str) -> bytes:
+    """Server-sent events, one for each body."""
+    return "".join(f"data: {body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)}\n\n" for body in bodies).encode()
+
+
+@dataclass
+class StubGateway:
+    """What it answers, and the requests that it got."""
+
+    answer: str = "offside, as ever"
+    models: tuple[str, ...] = ("base", "greybeards", "zizou")
+    failure: tuple[int, dict[str, Any], dict[str, str]] | None = None
+    """Status, body and headers that every question gets instead of an answer."""
+    pause_s: float = 0.0
+    """Between two words of a streamed answer."""
+    url: str = ""
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    gone: int = 0
+    """Streams that the caller closed before their end."""
+
+    async def list_models(self, request: web.Request) -> web.Response:
+        if refused := self._refused(request):
+            return refused
+        return web.json_response({"object": "list", "data": [{"id": name, "object": "model"} for name in self.models]})
+
+    async def complete(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.asked.append(body)
+        if refused := self._refused(request):
+            return refused
+        if body["model"].partition("@")[0] not in self.models:
+            return web.json_response(error_body("The model does not exist.", "model_not_found", "model"), status=404)
+        if self.failure:
+            status, said, headers = self.failure
+            return web.json_response(said, status=status, headers=headers)
+        return await (self._stream(request, body) if body["stream"] else self._whole(body))
+
+    def _refused(self, request: web.Request) -> web.Response | None:
+        if request.headers.get("authorization") == f"Bearer {KEY}":
+            return None
+        return web.json_response(error_body("Incorrect API key provided.", "invalid_api_key"), status=401)
+
+    async def _whole(self, body: dict[str, Any]) -> web.Response:
+        await asyncio.sleep(self.pause_s)
+        message = {"role": "assistant", "content": self.answer}
+        usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
+        choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+        return web.json_response({"model": body["model"], "choices": choices, "usage": usage}, headers={"x-request-id": "req-1"})
+
+    async def _stream(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        try:
+            await response.write(b": keepalive\n\n")
+            for word in self.answer.split(" "):
+                await response.write(sse(chunk(word + " ")))
+                await asyncio.sleep(self.pause_s)
+            usage = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
+            await response.write(sse(chunk(finish_reason="stop"), usage, "[DONE]"))
+        except ConnectionResetError:
+            self.gone += 1
+        return response
+
+
+@asynccontextmanager
+async def serving(stub: StubGateway) -> AsyncIterator[StubGateway]:
+    """The stub on a free port of this machine, its `url` set."""
+    app = web.Application()
+    app.add_routes([web.get("/v1/models", stub.list_models), web.post("/v1/chat/completions", stub.complete)])
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        stub.url = f"http://{host}:{port}"
+        yield stub
+    finally:
+        await runner.cleanup()
