@@ -1,0 +1,46 @@
+"""One Discord message as far as the bot is concerned. Pure: knows Discord's markup, not discord.py."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_MARKUP = re.compile(r"<(?:(?P<kind>@!?|@&|#)|a?(?P<emoji>:\w+:))(?P<id>\d+)>")
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A message. Ids are Discord's snowflakes: the later message has the larger one."""
+
+    id: int
+    channel_id: int
+    """Of the channel or thread; a conversation never leaves it."""
+    author: str
+    """The name that people see."""
+    text: str
+    """What people see, without the bot's own mention; empty for a bare mention or a picture."""
+    is_self: bool = False
+    is_program: bool = False
+    """Another bot, a webhook, or Discord itself (joins, pins, boosts)."""
+    in_server: bool = True
+    """False in direct messages."""
+    addresses_me: bool = False
+    """Mentions the bot by name, or replies to it."""
+    reply_to: int | None = None
+    """The message of the same channel that it replies to."""
+
+
+def readable(content: str, *, me: int, names: Mapping[int, str]) -> str:
+    """`content` with mentions, channels and custom emoji as people see them, and the mention of `me` taken out.
+
+    `names` are those of the people, roles and channels that the message may mention.
+    """
+
+    def seen(mark: re.Match[str]) -> str:
+        if mark["emoji"]:
+            return str(mark["emoji"])
+        if int(mark["id"]) == me:
+            return ""
+        sign = mark["kind"][0]
+        return sign + names.get(int(mark["id"]), "unknown")
+
+    return " ".join(_MARKUP.sub(seen, content).split())

@@ -1,0 +1,23 @@
+"""What people in the channel read when there is no answer: a friendly sentence, without addresses, keys or stack traces."""
+
+from clients.errors import NoServer, Overloaded, Refused, ServerFault, TimedOut, TroupeError
+
+ASLEEP = "I can't find my voice right now. Try me again in a minute."
+BUSY = "Too many people want to talk to me at once. Ask me again in a minute."
+BROKE = "I have talked so much that my budget is used up. I'll be back when it is filled again."
+TOO_LONG = "That is more than I can read at once."
+MISCONFIGURED = "I'm not set up right. Whoever runs me finds the reason in my log."
+SPEECHLESS = "I have no words."
+
+SENTENCES = frozenset({ASLEEP, BUSY, BROKE, TOO_LONG, MISCONFIGURED, SPEECHLESS})
+
+_BY_CODE = {"insufficient_quota": BROKE, "context_length_exceeded": TOO_LONG}
+
+
+def apology(error: TroupeError) -> str:
+    """The sentence for people; the reason itself belongs in the log."""
+    if isinstance(error, Refused) and error.code in _BY_CODE:
+        return _BY_CODE[error.code]
+    if isinstance(error, Overloaded):
+        return BUSY
+    return ASLEEP if isinstance(error, NoServer | ServerFault | TimedOut) else MISCONFIGURED

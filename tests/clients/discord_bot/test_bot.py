@@ -1,0 +1,248 @@
+"""The bot through the real discord.py, between a fake Discord and a stand-in gateway, both over real sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from clients.api import Troupe
+from clients.discord_bot.bot import Bot
+from clients.discord_bot.command import serve
+from clients.discord_bot.sentences import ASLEEP, BUSY, MISCONFIGURED, SPEECHLESS
+from clients.discord_bot.settings import read_bot_settings
+from clients.errors import BadSettings
+from tests.clients.discord_bot.fake_discord import (
+    ATTIC,
+    BOB,
+    BOT,
+    LOUNGE,
+    OTHER_BOT,
+    PRIVATE,
+    TOKEN,
+    FakeDiscord,
+    discord_running,
+)
+from tests.clients.stub_gateway import KEY, StubGateway, error_body, serving
+
+MENTION = f"<@{BOT}>"
+
+
+@dataclass
+class Scene:
+    """The bot is online; what a test needs to make it speak."""
+
+    discord: FakeDiscord
+    gateway: StubGateway
+
+    def prompt(self, number: int = -1) -> list[dict[str, str]]:
+        messages: list[dict[str, str]] = self.gateway.asked[number]["messages"]
+        return messages
+
+
+@asynccontextmanager
+async def _bot(gateway_url: str, key: str = KEY) -> AsyncIterator[Bot]:
+    async with Troupe(gateway_url, key) as troupe, Bot(troupe, "zizou", max_tokens=50) as bot:
+        yield bot
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    async with discord_running() as discord, serving(StubGateway()) as gateway, _bot(gateway.url) as bot:
+        running = asyncio.create_task(bot.run_forever(TOKEN))
+        await discord.online()
+        yield Scene(discord, gateway)
+        await bot.close()
+        await running
+
+
+async def test_a_mention_is_answered_in_reply_and_can_ping_nobody(scene: Scene) -> None:
+    """One answer, as a reply to the message, typing shown, every kind of mention and embed switched off."""
+    asked = await scene.discord.say(f"{MENTION} who won?")
+    [sent] = await scene.discord.answers(1)
+    assert (sent["content"], sent["channel_id"]) == ("offside, as ever", LOUNGE)
+    assert str(sent["message_reference"]["message_id"]) == asked["id"]
+    assert sent["allowed_mentions"] == {"parse": [], "replied_user": False}
+    assert sent["flags"] == 4
+    assert scene.discord.typed_in == [LOUNGE]
+    assert scene.prompt() == [{"role": "user", "content": "Alice: who won?"}]
+    assert (scene.gateway.asked[0]["model"], scene.gateway.asked[0]["max_tokens"]) == ("zizou", 50)
+
+
+@pytest.mark.parametrize(
+    "ignored",
+    [
+        pytest.param({"text": "just talking"}, id="nobody addressed it"),
+        pytest.param({"text": f"{MENTION} hi", "who": OTHER_BOT}, id="another bot"),
+        pytest.param({"text": f"{MENTION} hi", "who": BOT}, id="itself"),
+        pytest.param({"text": f"{MENTION} hi", "webhook_id": "100000000000000077"}, id="a webhook"),
+        pytest.param({"text": f"{MENTION} hi", "channel": PRIVATE}, id="a direct message"),
+        pytest.param({"text": f"{MENTION} hi", "type": 7}, id="a system message"),
+        pytest.param({"text": "@everyone hi", "mention_everyone": True}, id="everyone"),
+    ],
+)
+async def test_what_the_bot_leaves_alone(scene: Scene, ignored: dict[str, Any]) -> None:
+    """The gateway is not even asked; the next mention is answered."""
+    await scene.discord.say(**ignored)
+    await scene.discord.say(f"{MENTION} now you")
+    await scene.discord.answers(1)
+    assert len(scene.gateway.asked) == 1
+    assert scene.prompt()[-1]["content"].endswith("Alice: now you")
+
+
+async def test_a_message_that_is_delivered_twice_is_answered_once(scene: Scene) -> None:
+    """Discord repeats events when a connection is resumed."""
+    asked = await scene.discord.say(f"{MENTION} first")
+    await scene.discord.tell(asked)
+    await scene.discord.answers(1)
+    await scene.discord.tell(asked)
+    await scene.discord.say(f"{MENTION} second")
+    sent = await scene.discord.answers(2)
+    assert len(scene.gateway.asked) == 2
+    assert sent[0]["nonce"] == f"{asked['id']}-0"
+
+
+@pytest.mark.parametrize("output", ["@everyone come", "@here", f"<@&{BOB}> <@{BOB}>", f"<@{BOB}> look: https://example.org"])
+async def test_no_output_of_the_model_pings_anybody(scene: Scene, output: str) -> None:
+    """The text is sent as it is, and Discord is told to parse nothing in it."""
+    scene.gateway.answer = output
+    await scene.discord.say(MENTION)
+    [sent] = await scene.discord.answers(1)
+    assert sent["content"] == output
+    assert sent["allowed_mentions"]["parse"] == []
+    assert not sent["allowed_mentions"].keys() & {"users", "roles"}
+
+
+async def test_a_long_answer_comes_in_parts(scene: Scene) -> None:
+    """Each fits Discord's limit, only the first is a reply, and none may ping."""
+    scene.gateway.answer = "Nobody passes like him. " * 200
+    await scene.discord.say(f"{MENTION} tell me")
+    sent = await scene.discord.answers(3)
+    assert all(len(part["content"]) < 2000 and part["content"].endswith("him.") for part in sent)
+    assert ["message_reference" in part for part in sent] == [True, False, False]
+    assert all(part["allowed_mentions"]["parse"] == [] for part in sent)
+
+
+async def test_a_bare_mention_speaks_to_what_was_said(scene: Scene) -> None:
+    """The channel's last messages are the question; other bots' are not among them."""
+    scene.discord.write("they lost again", who=BOB)
+    scene.discord.write("now playing", who=OTHER_BOT)
+    await scene.discord.say(MENTION)
+    await scene.discord.answers(1)
+    assert scene.prompt() == [{"role": "user", "content": "Bob: they lost again"}]
+
+
+async def test_a_bare_mention_in_an_empty_channel_is_answered_too(scene: Scene) -> None:
+    """The model is never asked with nothing at all."""
+    await scene.discord.say(MENTION)
+    await scene.discord.answers(1)
+    assert scene.prompt() == [{"role": "user", "content": "Alice: @zizou"}]
+
+
+async def test_other_channels_never_reach_the_prompt(scene: Scene) -> None:
+    """Neither by history nor through a reference into another channel."""
+    secret = scene.discord.write("the attic's secret", channel=ATTIC)
+    scene.discord.write("a private secret", channel=PRIVATE)
+    await scene.discord.say(f"{MENTION} well?", reply_to=secret)
+    await scene.discord.say(f"{MENTION} and?", message_reference={"type": 1, "message_id": secret["id"], "channel_id": str(ATTIC)})
+    await scene.discord.answers(2)
+    assert len(scene.gateway.asked) == 2
+    assert "secret" not in str(scene.gateway.asked)
+
+
+async def test_a_reply_to_the_bot_carries_its_chain_in_order(scene: Scene) -> None:
+    """Oldest first, the bot's own words as the assistant's, however much was said in between."""
+    first = scene.discord.write("who is best?", who=BOB)
+    mine = scene.discord.write("me.", who=BOT, reply_to=first)
+    for number in range(40):
+        scene.discord.write(f"noise {number}", who=BOB)
+    await scene.discord.say("prove it", reply_to=mine)
+    await scene.discord.answers(1)
+    assert scene.prompt() == [
+        {"role": "user", "content": "Bob: who is best?"},
+        {"role": "assistant", "content": "me."},
+        {"role": "user", "content": "Bob: noise 37\nBob: noise 38\nBob: noise 39\nAlice: prove it"},
+    ]
+
+
+async def test_a_chain_ends_at_a_deleted_message(scene: Scene) -> None:
+    """What can still be read is enough."""
+    gone = scene.discord.write("he is the best", who=BOB)
+    orphan = scene.discord.write("as he said", who=BOB, reply_to=gone)
+    scene.discord.delete(gone)
+    for number in range(40):
+        scene.discord.write(f"noise {number}", who=BOB)
+    await scene.discord.say(f"{MENTION} true?", reply_to=orphan)
+    await scene.discord.answers(1)
+    assert scene.prompt()[0]["content"].startswith("Bob: as he said\nBob: noise 36")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "sentence"),
+    [(503, "server_is_overloaded", BUSY), (500, None, ASLEEP), (404, "model_not_found", MISCONFIGURED), (401, "x", MISCONFIGURED)],
+)
+async def test_a_failing_gateway_is_told_in_words(scene: Scene, status: int, code: str | None, sentence: str) -> None:
+    """People read one friendly sentence with nothing of the reason in it; the gateway is asked once; the bot lives on."""
+    scene.gateway.failure = (status, error_body("secret reason", code), {})
+    await scene.discord.say(f"{MENTION} hello?")
+    assert [sent["content"] for sent in await scene.discord.answers(1)] == [sentence]
+    assert len(scene.gateway.asked) == 1
+    scene.gateway.failure = None
+    await scene.discord.say(f"{MENTION} and now?")
+    assert (await scene.discord.answers(2))[1]["content"] == "offside, as ever"
+    assert scene.prompt() == [{"role": "user", "content": "Alice: hello?\nAlice: and now?"}]
+
+
+async def test_an_empty_answer_is_not_sent_as_such(scene: Scene) -> None:
+    """Discord refuses empty messages."""
+    scene.gateway.answer = " "
+    await scene.discord.say(MENTION)
+    assert [sent["content"] for sent in await scene.discord.answers(1)] == [SPEECHLESS]
+
+
+async def test_missing_permissions_cost_context_or_the_answer_and_not_the_bot(scene: Scene) -> None:
+    """Without history it answers from the message alone; a send that is refused is tried once."""
+    scene.discord.write("before", who=BOB)
+    scene.discord.history_refused = True
+    scene.discord.send_refused = True
+    await scene.discord.say(f"{MENTION} hi")
+    await scene.discord.answers(1)
+    scene.discord.send_refused = False
+    await scene.discord.say(f"{MENTION} again")
+    assert len(await scene.discord.answers(2)) == 2
+    assert scene.prompt(0) == [{"role": "user", "content": "Alice: hi"}]
+
+
+async def test_a_refused_token_is_one_sentence() -> None:
+    """The sentence names the variable and not the token."""
+    async with discord_running(), _bot("http://127.0.0.1:1") as bot:
+        with pytest.raises(BadSettings, match="TROUPE_BOT_TOKEN") as caught:
+            await bot.run_forever("wrong-token")
+    assert "wrong-token" not in str(caught.value)
+
+
+async def test_without_a_gateway_the_bot_still_speaks() -> None:
+    """It says that it cannot find its voice."""
+    async with discord_running() as discord, _bot("http://127.0.0.1:1") as bot:
+        running = asyncio.create_task(bot.run_forever(TOKEN))
+        await discord.online()
+        await discord.say(f"{MENTION} hi")
+        assert [sent["content"] for sent in await discord.answers(1)] == [ASLEEP]
+        await bot.close()
+        await running
+
+
+async def test_the_command_is_the_bot_of_its_settings_until_interrupted() -> None:
+    """From settings to an answer; an interrupt closes both connections and leaves nothing behind."""
+    async with discord_running() as discord, serving(StubGateway()) as gateway:
+        settings = read_bot_settings(bot_token=TOKEN, bot_model="zizou", api_key=KEY, url=gateway.url, bot_max_tokens=9)
+        running = asyncio.create_task(serve(settings))
+        await discord.online()
+        await discord.say(f"{MENTION} hi")
+        await discord.answers(1)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    assert gateway.asked[0]["max_tokens"] == 9

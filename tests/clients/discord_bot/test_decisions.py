@@ -1,0 +1,99 @@
+"""The bot's pure parts: what it reads, whom it answers, what it shows the model, how it cuts an answer."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.conversation import CONTEXT_TURNS
+from clients.discord_bot.attention import Seen
+from clients.discord_bot.context import CONTEXT_CHARACTERS, conversation
+from clients.discord_bot.heard import Heard, readable
+from clients.discord_bot.sentences import ASLEEP, BROKE, MISCONFIGURED, SENTENCES, TOO_LONG, apology
+from clients.discord_bot.splitting import LIMIT, split
+from clients.errors import BadRequest, NotTroupe, Overloaded, TimedOut, TroupeError
+
+HEARD = st.builds(
+    Heard,
+    id=st.integers(1, 60),
+    channel_id=st.integers(1, 3),
+    author=st.sampled_from("ab"),
+    text=st.sampled_from(["", "x", "y z", ASLEEP]),
+    is_self=st.booleans(),
+    is_program=st.booleans(),
+)
+
+
+ASKED = st.builds(Heard, id=st.integers(1, 60), channel_id=st.integers(1, 3), author=st.just("asker"), text=st.sampled_from(["", "x"]))
+
+
+@given(asked=ASKED, chain=st.lists(HEARD, max_size=8), recent=st.lists(HEARD, max_size=20))
+def test_a_conversation_is_bounded_and_ends_with_a_person(asked: Heard, chain: list[Heard], recent: list[Heard]) -> None:
+    """Whatever was heard: at most the limit, no empty turn, no apology of ours, a person's words last."""
+    turns = conversation(asked, chain, recent, my_name="me")
+    assert 1 <= len(turns) <= CONTEXT_TURNS
+    assert all(turn.text for turn in turns)
+    assert not any(turn.is_self and turn.text in SENTENCES for turn in turns)
+    assert not turns[-1].is_self
+
+
+@given(chain=st.lists(HEARD, max_size=8), recent=st.lists(HEARD, max_size=20))
+def test_nothing_of_another_channel_is_ever_shown(chain: list[Heard], recent: list[Heard]) -> None:
+    """Marked by author here: every turn comes from the channel of the question."""
+    asked = Heard(id=100, channel_id=1, author="asker", text="?")
+    foreign = [Heard(h.id, 2, "foreign", h.text, h.is_self) for h in (*chain, *recent)]
+    turns = conversation(asked, [*foreign, *chain], [*recent, *foreign], my_name="me")
+    assert "foreign" not in {turn.author for turn in turns}
+
+
+def test_a_wall_of_text_is_left_out_and_what_else_was_said_stays() -> None:
+    """It neither fills the context nor hides the messages around it."""
+    asked = Heard(id=9, channel_id=1, author="asker", text="?")
+    recent = [Heard(1, 1, "a", "before"), Heard(2, 1, "b", "x" * (CONTEXT_CHARACTERS + 1)), Heard(3, 1, "a", "after")]
+    assert [turn.text for turn in conversation(asked, [], recent, my_name="me")] == ["before", "after", "?"]
+
+
+def test_markup_is_read_as_people_see_it() -> None:
+    """Names for ids, the emoji's name, the bot's own mention gone, white space in one."""
+    names = {5: "Ann", 6: "mods", 7: "lounge"}
+    content = "<@1> <@!5>  and <@&6> in\n<#7> <a:party:99> <:lol:98> <@404> <notmarkup>"
+    assert readable(content, me=1, names=names) == "@Ann and @mods in #lounge :party: :lol: @unknown <notmarkup>"
+
+
+def test_seen_knows_each_id_once_and_stays_small() -> None:
+    """The oldest are forgotten first."""
+    seen = Seen(limit=2)
+    assert [seen.first_time(number) for number in (1, 1, 2, 2, 3, 3, 1)] == [True, False, True, False, True, False, True]
+
+
+@given(st.text(st.sampled_from("ab .!?\n'é🎉"), max_size=200), st.integers(1, 40))
+def test_splitting_loses_nothing_but_white_space_and_keeps_the_limit(text: str, limit: int) -> None:
+    """For any text and limit."""
+    parts = split(text, limit)
+    assert all(0 < len(part) <= limit and part == part.strip() for part in parts)
+    assert re.sub(r"\s", "", "".join(parts)) == re.sub(r"\s", "", text)
+
+
+def test_splitting_prefers_sentences_then_words() -> None:
+    """A part ends where a reader would pause."""
+    assert split("One two. Three four", 12) == ["One two.", "Three four"]
+    assert split('He said "no!" and left', 16) == ['He said "no!"', "and left"]
+    assert split("one two three", 8) == ["one two", "three"]
+    assert split("x" * 25, 10) == ["x" * 10, "x" * 10, "x" * 5]
+    assert split(" ") == []
+    assert LIMIT < 2000
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (TimedOut("slow"), ASLEEP),
+        (Overloaded("x", code="insufficient_quota"), BROKE),
+        (BadRequest("x", code="context_length_exceeded"), TOO_LONG),
+        (NotTroupe("http://secret", "x"), MISCONFIGURED),
+    ],
+)
+def test_every_error_has_a_sentence_without_its_details(error: TroupeError, sentence: str) -> None:
+    """People never read addresses or causes."""
+    assert apology(error) == sentence
