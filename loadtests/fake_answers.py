@@ -1,0 +1,181 @@
+"""What vLLM answers, without a model: its documents, field by field in its order, with words in place of tokens.
+
+Pure. A test holds it against the pinned vLLM. Knows nothing of HTTP, of time or of faults.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+BASE = "base"
+FINGERPRINT = "vllm-fake"
+DONE = b"data: [DONE]\n\n"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one request gets, in vLLM's documents. `tokens` holds the words of each choice."""
+
+    id: str
+    created: int
+    model: str
+    chat: bool
+    choices: int
+    prompt_tokens: int
+    tokens: tuple[str, ...]
+    finish_reason: str
+    include_usage: bool
+
+    @classmethod
+    def to(cls, body: Mapping[str, Any], *, chat: bool, tokens: int, vocabulary: Sequence[str]) -> "Answer":
+        """What `body` asks for, of `tokens` words at most."""
+        limit = body.get("max_completion_tokens") or body.get("max_tokens") or tokens
+        length = min(tokens, limit)
+        return cls(
+            id=("chatcmpl-" if chat else "cmpl-") + uuid4().hex,
+            created=int(time.time()),
+            model=body["model"],
+            chat=chat,
+            choices=body.get("n") or 1,
+            prompt_tokens=_length(body),
+            tokens=tuple(vocabulary[index % len(vocabulary)] for index in range(length)),
+            finish_reason="length" if length < tokens else "stop",
+            include_usage=bool((body.get("stream_options") or {}).get("include_usage")),
+        )
+
+    def usage(self) -> dict[str, int]:
+        completion = len(self.tokens) * self.choices
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "total_tokens": self.prompt_tokens + completion,
+            "completion_tokens": completion,
+        }
+
+    def whole(self) -> dict[str, Any]:
+        """The answer that is not streamed, with every field that vLLM dumps."""
+        text = "".join(self.tokens)
+        kind = "chat.completion" if self.chat else "text_completion"
+        head = {"id": self.id, "object": kind, "created": self.created, "model": self.model}
+        tail = {"service_tier": None, "system_fingerprint": FINGERPRINT, "usage": {**self.usage(), **_NO_DETAILS}}
+        if self.chat:
+            choices = [_chat_choice(index, text, self.finish_reason) for index in range(self.choices)]
+            return {**head, "choices": choices, **tail, **_NO_CHAT_EXTRAS}
+        choices = [_text_choice(index, text, self.finish_reason) for index in range(self.choices)]
+        return {**head, "choices": choices, **tail, **_NO_TEXT_EXTRAS}
+
+    def opening(self) -> list[dict[str, Any]]:
+        """The chunks that come before any token: in a chat, the role of each choice."""
+        if not self.chat:
+            return []
+        delta = {"role": "assistant", "content": ""}
+        choices = [{"index": index, "delta": delta, "logprobs": None, "finish_reason": None} for index in range(self.choices)]
+        return [self._chunk(choice) for choice in choices]
+
+    def chunks(self, position: int) -> list[dict[str, Any]]:
+        """The chunks with the token at `position`, one for each choice."""
+        last = position == len(self.tokens) - 1
+        return [self._chunk(self._piece(index, self.tokens[position], last=last)) for index in range(self.choices)]
+
+    def usage_chunk(self) -> dict[str, Any]:
+        return {**self._head(), "choices": [], "usage": self.usage(), "system_fingerprint": FINGERPRINT}
+
+    def _piece(self, index: int, token: str, *, last: bool) -> dict[str, Any]:
+        reason = self.finish_reason if last else None
+        if not self.chat:
+            return {**_text_piece(index, token), "finish_reason": reason, "stop_reason": None, **_NO_TOKEN_IDS}
+        ending = {"stop_reason": None} if last else {}
+        return {
+            "index": index,
+            "delta": {"content": token},
+            "logprobs": None,
+            "finish_reason": reason,
+            **ending,
+            "token_ids": None,
+        }
+
+    def _head(self) -> dict[str, Any]:
+        kind = "chat.completion.chunk" if self.chat else "text_completion"
+        return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
+
+    def _chunk(self, choice: dict[str, Any]) -> dict[str, Any]:
+        return {**self._head(), "choices": [choice]}
+
+
+_NO_DETAILS = {"prompt_tokens_details": None, "completion_tokens_details": None}
+_NO_TOKEN_IDS = {"prompt_token_ids": None, "token_ids": None}
+_NO_TEXT_EXTRAS = {"kv_transfer_params": None, "ec_transfer_params": None, "metrics": None}
+_NO_CHAT_EXTRAS = {"prompt_logprobs": None, "prompt_token_ids": None, "prompt_text": None, **_NO_TEXT_EXTRAS}
+
+
+def _chat_choice(index: int, text: str, finish_reason: str) -> dict[str, Any]:
+    empty = ("refusal", "annotations", "audio", "function_call")
+    message = {"role": "assistant", "content": text, **dict.fromkeys(empty), "reasoning": None}
+    return {
+        "index": index,
+        "message": message,
+        "logprobs": None,
+        "finish_reason": finish_reason,
+        "stop_reason": None,
+        "token_ids": None,
+        "routed_experts": None,
+    }
+
+
+def _text_choice(index: int, text: str, finish_reason: str) -> dict[str, Any]:
+    return {
+        "index": index,
+        "text": text,
+        "logprobs": None,
+        "finish_reason": finish_reason,
+        "stop_reason": None,
+        "token_ids": None,
+        "prompt_logprobs": None,
+        "prompt_token_ids": None,
+        "routed_experts": None,
+    }
+
+
+def _text_piece(index: int, text: str) -> dict[str, Any]:
+    return {"index": index, "text": text, "logprobs": None}
+
+
+def model_card(name: str) -> dict[str, Any]:
+    """An entry of vLLM's /v1/models, without its permissions."""
+    return {"id": name, "object": "model", "created": int(time.time()), "owned_by": "vllm", "root": f"/models/{name}"}
+
+
+def error(message: str, kind: str, status: int, param: str | None = None) -> dict[str, Any]:
+    """vLLM's error object; its `code` is the status."""
+    return {"error": {"message": message, "type": kind, "param": param, "code": status}}
+
+
+def unknown_model(model: str) -> dict[str, Any]:
+    return error(f"The model `{model}` does not exist. Valid aliases: {BASE}.", "NotFoundError", 404, "model")
+
+
+def generation_error() -> dict[str, Any]:
+    return error("Internal server error", "InternalServerError", 500)
+
+
+def dumps(content: Any) -> str:
+    """JSON as vLLM writes it: compact, not escaped."""
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+
+
+def event(content: Any) -> bytes:
+    return f"data: {dumps(content)}\n\n".encode()
+
+
+def error_event() -> bytes:
+    """vLLM's error within a stream, which it dumps with spaces."""
+    return f"data: {json.dumps(generation_error())}\n\n".encode()
+
+
+def _length(body: Mapping[str, Any]) -> int:
+    prompt = body.get("messages") or body.get("prompt") or ""
+    if isinstance(prompt, str):
+        return len(prompt.split())
+    return sum(len(str(item["content"]).split()) if isinstance(item, dict) else 1 for item in prompt)
