@@ -1,0 +1,53 @@
+"""An engine that is killed while people listen: nobody is left with half an answer that looks whole."""
+
+import os
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import openai
+import pytest
+from openai import OpenAI
+
+from tests.end_to_end.stack import API_KEY, COMMUNITIES, Stack
+
+pytestmark = pytest.mark.engine
+STREAMS = 8
+
+
+def _listen(stack: Stack, number: int, begun: threading.Semaphore) -> str:
+    """Follow one long stream to its end; say how it ended."""
+    model = COMMUNITIES[number % len(COMMUNITIES)]
+    never_stop = {str(token): -100 for token in stack.special_tokens()}
+    with OpenAI(base_url=stack.v1, api_key=API_KEY, max_retries=0, timeout=60) as client:
+        reasons: list[str | None] = []
+        try:
+            for chunk in client.completions.create(model=model, prompt="once", max_tokens=1500, stream=True, logit_bias=never_stop):
+                if not reasons:
+                    begun.release()
+                reasons += [choice.finish_reason for choice in chunk.choices]
+        except openai.APIError as exc:
+            return f"error {exc.code}"
+    return f"finished {reasons[-1]}" if reasons and reasons[-1] else "silent end"
+
+
+@pytest.mark.parametrize("victim", ["server.engine", "EngineCore"])
+def test_killing_the_engine_tells_every_listener(stack: Stack, victim: str) -> None:
+    """Each of eight streams ends in an error, the gateway says not ready, and the engine comes back by itself."""
+    stack.wait_until_ready(60)
+    with ThreadPoolExecutor(STREAMS) as pool:
+        begun = threading.Semaphore(0)
+        endings = [pool.submit(_listen, stack, number, begun) for number in range(STREAMS)]
+        assert all(begun.acquire(timeout=30) for _ in range(STREAMS)), "the streams did not all begin"
+        pid = next(pid for pid, title in stack.engine_processes().items() if victim in title)
+        os.kill(pid, signal.SIGKILL)
+        killed = time.monotonic()
+        told = {ending.result(timeout=30) for ending in endings}
+        told_after = time.monotonic() - killed
+        stack.wait_until_not_ready(2)
+    assert told <= {"error engine_unavailable", "error engine_error"}
+    assert httpx.get(f"{stack.url}/health/live").status_code == 200
+    assert told_after < 10
+    stack.wait_until_ready(90)

@@ -1,0 +1,60 @@
+"""The README's commands, as a reader would paste them."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.end_to_end.stack import ADMIN_KEY, API_KEY, ROOT, Stack
+
+pytestmark = pytest.mark.engine
+README = (ROOT / "README.md").read_text()
+COMMANDS = re.findall(r"^\$ (.+)$", "\n".join(re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL)), flags=re.MULTILINE)
+PROGRAMS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+def run(stack: Stack, command: list[str]) -> "subprocess.CompletedProcess[str]":
+    environment = {**stack.environment(), "TROUPE_API_KEY": API_KEY, "TROUPE_ADMIN_KEY": ADMIN_KEY}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_the_readme_quotes_commands() -> None:
+    """At least the ones a newcomer starts with; `make up` is how the stack of these tests was started, `make test` runs them."""
+    assert len(COMMANDS) >= 8
+    assert PROGRAMS
+    assert "```\nmake up\nmake test\n```" in README
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_quoted_command_runs(stack: Stack, command: str) -> None:
+    """It succeeds and says something."""
+    stack.wait_until_ready(90)
+    ran = run(stack, ["bash", "-o", "pipefail", "-c", command])
+    assert ran.returncode == 0, ran.stderr
+    assert (ran.stdout + ran.stderr).strip()
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_quoted_program_runs(stack: Stack, program: str) -> None:
+    """The openai SDK, streaming."""
+    stack.wait_until_ready(90)
+    ran = run(stack, [sys.executable, "-c", program])
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.strip()
+
+
+def test_what_make_up_prints_can_be_pasted(stack: Stack) -> None:
+    """The three calls of the greeting, taken from its output, each get an answer."""
+    stack.wait_until_ready(90)
+    greeting = stack.output.read_text().partition("Troupe is ready.")[2]
+    curl, rest = re.split(r"\n\nopenai SDK:\n", greeting.partition("curl:\n")[2])
+    program, terminal = re.split(r"\n\nterminal:\n", rest)
+    answered = run(stack, ["bash", "-c", curl])
+    assert '"finish_reason"' in answered.stdout, answered.stderr
+    answered = run(stack, [sys.executable, "-c", re.sub(r"^  ", "", program, flags=re.MULTILINE)])
+    assert answered.stdout.strip(), answered.stderr
+    chat = terminal.splitlines()[0].strip()
+    answered = run(stack, ["bash", "-c", f"echo hello | {chat}"])
+    assert answered.returncode == 0, answered.stderr
+    assert answered.stdout.strip()
