@@ -1,6 +1,15 @@
-"""What tests measured is shown at the end of the run: `record_property` a figure and it is printed, also from parallel workers."""
+"""What tests measured is shown at the end of the run: `record_property` a figure and it is printed, also from parallel workers.
+
+Hypothesis tries the same examples in every run, so that a run says something of the change and not of the draw; new ones are drawn with
+`--hypothesis-profile=search`.
+"""
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("search", max_examples=2000, deadline=None, print_blob=True)
+settings.load_profile("same")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
