@@ -1,12 +1,14 @@
 """What can go wrong in the registry.
 
 RegistryError
-├── BadName            a community, alias, version or engine name that cannot be one
+├── BadName            a community, alias, version, digest or engine name that cannot be one
 ├── UnknownModel       a well-formed name that nothing answers to
 ├── BaseError          a base directory that cannot be served
 ├── InvalidAdapter     an adapter directory that is refused; `field` says which part
-├── DamagedAdapter     stored bytes that are no longer the bytes that were published
-└── DamagedIndex       a list of versions and aliases that cannot be read
+├── DamagedAdapter     stored bytes that are no longer the bytes that were published, or are gone
+├── Conflict           a move that the present state does not allow: nothing to roll back to, a retired version, a live one to retire
+├── StoreError         the store of bytes cannot be reached, read or written
+└── DatabaseError      the database cannot be reached, read or written, or was made by another Troupe
 
 Each message is one sentence for people: what happened, what to do.
 """
@@ -38,5 +40,13 @@ class DamagedAdapter(RegistryError):
     pass
 
 
-class DamagedIndex(RegistryError):
+class Conflict(RegistryError):
+    pass
+
+
+class StoreError(RegistryError):
+    pass
+
+
+class DatabaseError(RegistryError):
     pass

@@ -18,6 +18,7 @@ BASE = "base"
 """The model string of the bare base, and so not a community's name."""
 
 LIVE = "live"
+CANARY = "canary"
 
 
 @dataclass(frozen=True)
