@@ -1,26 +1,41 @@
 """Published adapters: validated, content-addressed, immutable; and the aliases that move. Light: no torch, no vLLM."""
 
 from adapters.registry.base import Base, read_base
-from adapters.registry.errors import BadName, BaseError, DamagedAdapter, InvalidAdapter, RegistryError, UnknownModel
-from adapters.registry.manifest import Manifest
-from adapters.registry.names import BASE, LIVE, ModelRef, engine_name, parse_model
-from adapters.registry.store import Registry, verified_path
+from adapters.registry.errors import (
+    BadName,
+    BaseError,
+    Conflict,
+    DamagedAdapter,
+    DatabaseError,
+    InvalidAdapter,
+    RegistryError,
+    StoreError,
+    UnknownModel,
+)
+from adapters.registry.manifest import Manifest, State
+from adapters.registry.names import BASE, CANARY, LIVE, ModelRef, engine_name, parse_model
+from adapters.registry.snapshot import Pointer, Snapshot
 
 __all__ = [
     "BASE",
+    "CANARY",
     "LIVE",
     "BadName",
     "Base",
     "BaseError",
+    "Conflict",
     "DamagedAdapter",
+    "DatabaseError",
     "InvalidAdapter",
     "Manifest",
     "ModelRef",
-    "Registry",
+    "Pointer",
     "RegistryError",
+    "Snapshot",
+    "State",
+    "StoreError",
     "UnknownModel",
     "engine_name",
     "parse_model",
     "read_base",
-    "verified_path",
 ]

@@ -1,0 +1,133 @@
+"""The connection to the index's database: SQLite or PostgreSQL by URL, brought to the present schema, its errors translated once.
+
+Knows nothing of adapters. SQLite runs in WAL mode with synchronous=FULL: what was acknowledged survives a crash of the machine.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, event, inspect, select, text, update
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from adapters.registry.errors import DatabaseError
+from adapters.registry.schema import HEAD, registry
+
+DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+BUSY_SECONDS = 10
+CONNECT_SECONDS = 10
+STATEMENT_SECONDS = 30
+_MIGRATION_LOCK = 0x74726F757065  # "troupe": any number that nobody else takes
+
+
+class Database:
+    """Cheap to make; connects at its first use. Errors of SQLAlchemy and the drivers leave it as DatabaseError."""
+
+    def __init__(self, url: str) -> None:
+        """`url`: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`. Raises DatabaseError."""
+        self._url = read_url(url)
+        self._is_sqlite = self._url.get_backend_name() == "sqlite"
+        arguments: dict[str, Any] = {"timeout": BUSY_SECONDS}
+        if not self._is_sqlite:
+            arguments = {"timeout": CONNECT_SECONDS, "command_timeout": STATEMENT_SECONDS}
+        self._engine = create_async_engine(self._url, connect_args=arguments, pool_pre_ping=not self._is_sqlite)
+        if self._is_sqlite:
+            event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
+            event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
+
+    async def migrate(self) -> None:
+        """Bring the schema up to date, one process at a time. Raises DatabaseError, also for a schema that is newer than this code."""
+        with self._translated():
+            if self._is_sqlite and self._url.database:
+                Path(self._url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            async with self._engine.connect() as connection:
+                if await connection.run_sync(_schema_version) == HEAD:
+                    return
+            async with self._begin_immediate() as connection:
+                if not self._is_sqlite:
+                    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+                held = await connection.run_sync(_schema_version)
+                if held is not None and held > HEAD:
+                    raise DatabaseError(f"The database {self} was made by a newer Troupe (schema {held}): upgrade this one.")
+                await connection.run_sync(_upgrade)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        with self._translated():
+            async with self._engine.connect() as connection, connection.begin():
+                yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that counts the revision up first, which makes all writers take turns; it is rolled back by any exception."""
+        with self._translated():
+            async with self._begin_immediate() as connection:
+                await connection.execute(update(registry).values(revision=registry.c.revision + 1))
+                yield connection
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+    def __str__(self) -> str:
+        """For messages: without the password."""
+        return str(self._url.database) if self._is_sqlite else f"{self._url.database} at {self._url.host}"
+
+    @asynccontextmanager
+    async def _begin_immediate(self) -> AsyncIterator[AsyncConnection]:
+        async with self._engine.connect() as connection:
+            await connection.execution_options(immediate=True)
+            async with connection.begin():
+                yield connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, OSError, TimeoutError) as exc:
+            cause = getattr(exc, "orig", None) or exc
+            said = " ".join(str(cause).split())[:200] or type(cause).__name__
+            raise DatabaseError(f"The database {self} cannot be used ({said}): check it, or TROUPE_DATABASE_URL.") from exc
+
+
+def read_url(url: str) -> URL:
+    """With the driver that is used here, and libpq's `sslmode` as asyncpg spells it. Raises DatabaseError, without the URL's password."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as exc:
+        raise DatabaseError("TROUPE_DATABASE_URL is no URL: write postgresql://USER:PASSWORD@HOST/NAME, or leave it out.") from exc
+    driver = DRIVERS.get(parsed.get_backend_name())
+    if driver is None or (driver.startswith("sqlite") and not parsed.database):
+        raise DatabaseError("TROUPE_DATABASE_URL must start with postgresql:// or be sqlite:///PATH: mend it, or leave it out.")
+    if mode := parsed.query.get("sslmode"):
+        parsed = parsed.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
+    return parsed.set(drivername=driver)
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # the driver's own idea of when a transaction begins is not ours: see _begin_sqlite
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("immediate") else "BEGIN")
+
+
+def _schema_version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(select(text("version_num")).select_from(text("alembic_version"))).scalar()
+
+
+def _upgrade(connection: Connection) -> None:
+    # Loaded when there is something to do: it takes as long to import as everything else here.
+    command, config = import_module("alembic.command"), import_module("alembic.config").Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,29 @@
+"""Where a registry is kept, and how it is opened."""
+
+from pathlib import Path
+
+from adapters.registry.blobs import BlobStore
+from adapters.registry.database import Database
+from adapters.registry.index import Index
+from adapters.registry.registry import Registry
+
+
+def default_store(home: Path) -> str:
+    """The folder below `home` where adapters are kept if no other store is set."""
+    return str(home.expanduser().absolute() / "registry" / "store")
+
+
+def default_database(home: Path) -> str:
+    """The SQLite file below `home`, as a URL."""
+    return f"sqlite:///{home.expanduser().absolute() / 'registry' / 'index.db'}"
+
+
+async def open_registry(home: Path, *, store_url: str = "", database_url: str = "") -> Registry:
+    """The registry of an installation, its database brought up to date.
+
+    `store_url`: a folder or `s3://BUCKET/PREFIX`; `database_url`: `postgresql://USER:PASSWORD@HOST/NAME` or `sqlite:///PATH`. Empty,
+    they are a folder and a SQLite file below `home`. Raises StoreError or DatabaseError.
+    """
+    database = Database(database_url or default_database(home))
+    await database.migrate()
+    return Registry(Index(database), BlobStore(store_url or default_store(home)))
