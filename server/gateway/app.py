@@ -4,6 +4,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from fastapi import FastAPI
 
@@ -11,19 +12,31 @@ from adapters.registry import Base
 from server.fleet.engine import Engine
 from server.gateway.auth import Authenticator
 from server.gateway.completions import Completions
-from server.gateway.directory import Adapters, Directory
+from server.gateway.directory import Directory
 from server.gateway.front import Front
 from server.gateway.metrics import Metrics
 from server.gateway.parse import Dialect, chat_dialect, completion_dialect
+from server.gateway.registry import Registry
 from server.gateway.routes import build_router, install_error_handlers
 from server.gateway.settings import GatewaySettings
 from server.gateway.tokens import PromptMeter
 from server.gateway.upstream import Upstream
 
 
-def create_app(settings: GatewaySettings, *, engine: Engine, registry: Adapters, base: Base) -> Front:
-    """The ASGI application. Its lifespan starts and stops `engine`.
+def create_app(
+    settings: GatewaySettings,
+    *,
+    engine: Engine,
+    registry: Registry,
+    base: Base,
+    max_rank: int,
+    scratch: Path | None = None,
+    refresh_every: float = 0.5,
+) -> Front:
+    """The ASGI application. Its lifespan starts and stops `engine`; `registry` is closed by whoever opened it.
 
+    `max_rank`: the largest that the engine serves. `scratch`: an existing folder for uploads on their way, None for the system's
+    temporary one. `refresh_every`: seconds between two looks at the registry.
     Raises ValueError without a chat key, BaseError if the base's tokenizer or chat template cannot be used.
     """
     if settings.api_key is None:

@@ -32,6 +32,8 @@ class Generation:
     stream: bool
     include_usage: bool
     sampling: Mapping[str, Any]
+    user: str | None = None
+    """Who talks, if the caller says so. The engine is not told."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def read_generation(content: Mapping[str, Any], dialect: Dialect) -> Generation:
         stream=stream,
         include_usage=bool(options and options.get("include_usage")),
         sampling={name: value for name, value in values.items() if name not in _OURS},
+        user=values.get("user"),
     )
 
 
