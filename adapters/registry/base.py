@@ -15,6 +15,7 @@ from adapters.registry.errors import BaseError
 from adapters.registry.safetensors_header import read_raw_header
 
 MAX_BASE_HEADER = 64 << 20
+MAX_BASE_TENSORS = 1 << 20
 _SAMPLE = 1 << 20
 
 
@@ -35,7 +36,7 @@ class Base:
     kv_bytes_per_token: int
     """Of the KV cache, in bfloat16, over all layers."""
     shapes: Mapping[str, tuple[int, int]] = field(repr=False)
-    """(out, in) features of each linear module, by its full name; empty where the checkpoint packs its weights."""
+    """(out, in) features of each linear module, by its full name."""
 
     @cached_property
     def fingerprint(self) -> str:
@@ -66,7 +67,7 @@ def read_base(path: Path, quantization: str) -> Base:
             vocab_size=int(config["vocab_size"]),
             layers=int(config["num_hidden_layers"]),
             kv_bytes_per_token=_kv_bytes_per_token(config),
-            shapes=_shapes(weights),
+            shapes=_shapes(weights, config),
         )
     except (KeyError, IndexError, TypeError, ValueError) as exc:
         raise BaseError(f"The base at {path} is not a text-generation model that can be served ({exc!r}): check its files.") from exc
@@ -125,12 +126,34 @@ def _revision(path: Path, weights: list[Path]) -> str:
     return "sha256:" + digest.hexdigest()
 
 
-def _shapes(weights: list[Path]) -> dict[str, tuple[int, int]]:
+def _shapes(weights: list[Path], config: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+    """From the headers; for a module whose weights are packed, and so of another shape there, from the configuration."""
     shapes = {}
     for file in weights:
-        header, _ = read_raw_header(file, limit=MAX_BASE_HEADER)
+        with file.open("rb") as stream:
+            header, _ = read_raw_header(stream, limit=MAX_BASE_HEADER, tensors=MAX_BASE_TENSORS)
         for name, entry in header.items():
-            if name.endswith(".weight") and "embed" not in name and len(entry.get("shape", ())) == 2:
+            module, _, kind = name.rpartition(".")
+            packed = kind in ("qweight", "weight_packed") or (kind == "weight" and entry.get("dtype") == "U8")
+            if packed and (shape := _linear_shapes(config).get(module.rpartition(".")[2])):
+                shapes[module] = shape
+            elif kind == "weight" and not packed and "embed" not in module and len(entry.get("shape", ())) == 2:
                 rows, columns = entry["shape"]
-                shapes[name.removesuffix(".weight")] = (int(rows), int(columns))
+                shapes[module] = (int(rows), int(columns))
     return shapes
+
+
+def _linear_shapes(config: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+    """(out, in) features of the linear modules of a decoder layer, by the last part of their names."""
+    hidden, wide, heads = int(config["hidden_size"]), int(config["intermediate_size"]), int(config["num_attention_heads"])
+    head_dim = int(config.get("head_dim") or hidden // heads)
+    queries, keys = heads * head_dim, int(config.get("num_key_value_heads") or heads) * head_dim
+    return {
+        "q_proj": (queries, hidden),
+        "k_proj": (keys, hidden),
+        "v_proj": (keys, hidden),
+        "o_proj": (hidden, queries),
+        "gate_proj": (wide, hidden),
+        "up_proj": (wide, hidden),
+        "down_proj": (hidden, wide),
+    }

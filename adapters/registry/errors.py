@@ -31,9 +31,11 @@ class BaseError(RegistryError):
 
 
 class InvalidAdapter(RegistryError):
+    """`field` may be a name that a stranger chose; here it is printable ASCII of at most 120 characters."""
+
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
-        self.field = field
+        self.field = ascii(field[:120])[1:-1][:120]
 
 
 class DamagedAdapter(RegistryError):

@@ -1,141 +1,136 @@
 """Decides whether a directory is an adapter that may be served beside everybody else's.
 
-Nothing of the adapter is executed or handed to a library before it has passed. The configuration that is stored is written anew from
-the few fields that are allowed, so what a stranger put into the file never reaches PEFT or vLLM.
+Nothing of the adapter is executed or handed to a library before it has passed. The cheap checks come first, and the numbers are read
+only once the file is known to be as large as an adapter of this base.
 """
 
-import json
 import os
-import re
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 from adapters.registry.base import Base
 from adapters.registry.errors import InvalidAdapter
+from adapters.registry.lora_config import FILE as CONFIG
+from adapters.registry.lora_config import LINEARS, MAX_BYTES, LoraConfig, read_config
+from adapters.registry.plain_file import open_plain
 from adapters.registry.safetensors_header import FILE as WEIGHTS
-from adapters.registry.safetensors_header import Tensor, read_tensors
+from adapters.registry.safetensors_header import Header, Tensor, read_header
+from adapters.registry.serving_copy import rounded
 
-CONFIG = "adapter_config.json"
-MAX_CONFIG_BYTES = 64 << 10
-LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-_TENSOR = re.compile(r"base_model\.model\.(model\.layers\.(0|[1-9][0-9]{0,3})\.(?:self_attn|mlp)\.([a-z_]{1,16}))\.lora_([AB])\.weight")
-# PEFT writes dozens of fields. These, when they say anything, change what is computed in a way that is not served.
-_MUST_BE_EMPTY = (
-    "modules_to_save", "use_dora", "rank_pattern", "alpha_pattern", "layers_to_transform", "layer_replication", "megatron_config",
-    "trainable_token_indices", "lora_bias", "use_qalora", "alora_invocation_tokens", "auto_mapping", "target_parameters", "fan_in_fan_out",
-)  # fmt: skip
+__all__ = ["CONFIG", "LINEARS", "WEIGHTS", "ValidAdapter", "check_tensors", "validate"]
+
+_MOST_ENTRIES = 10_000
+_PREFIX = "base_model.model."
+_HALVES = {"lora_A.weight": "A", "lora_B.weight": "B"}
+_NOT_SERVED = {
+    "lora_magnitude_vector": "DoRA",
+    "lora_embedding": "a LoRA of the embedding",
+    "embed_tokens": "a LoRA of the embedding",
+    "lm_head": "a LoRA of the head",
+    "modules_to_save": "a whole module",
+    ".bias": "a bias",
+}
+"""What PEFT also writes, by a part of the name of its tensors."""
 
 
 @dataclass(frozen=True)
 class ValidAdapter:
-    """An adapter that passed: the canonical bytes of its configuration, and where its weights lie."""
+    """An adapter that passed: the canonical bytes of its configuration, and where its weights lie and what they hold."""
 
     config: bytes
     weights: Path
+    tensors: tuple[Tensor, ...]
     rank: int
     alpha: int
     target_modules: tuple[str, ...]
-    size_bytes: int
 
 
 def validate(directory: Path, base: Base, *, max_rank: int) -> ValidAdapter:
-    """Check the adapter in `directory` against `base`. Raises InvalidAdapter, naming the field."""
+    """Check the adapter in `directory` against `base`, in constant memory. Raises InvalidAdapter, naming the field."""
     _check_files(directory)
-    config = _read_config(directory / CONFIG)
-    rank = _check_config(config, max_rank)
-    tensors = read_tensors(directory / WEIGHTS)
-    modules = _check_tensors(tensors, rank, base)
-    if set(config["target_modules"]) - set(modules):
-        extra = ", ".join(sorted(set(config["target_modules"]) - set(modules)))
-        raise InvalidAdapter("target_modules", f"{CONFIG} names target_modules without weights: {extra}.")
-    canonical = {
-        "peft_type": "LORA",
-        "task_type": "CAUSAL_LM",
-        "base_model_name_or_path": base.fingerprint,
-        "r": rank,
-        "lora_alpha": config["lora_alpha"],
-        "target_modules": sorted(modules),
-        "bias": "none",
-        "use_rslora": bool(config.get("use_rslora")),
-    }
+    with open_plain(directory / CONFIG) as file:
+        config = read_config(file.read(MAX_BYTES + 1), base_fingerprint=base.fingerprint, max_rank=max_rank)
+    with open_plain(directory / WEIGHTS) as file:
+        header = read_header(file)
+        check_tensors(header.tensors, config, base)
+        _check_numbers(file, header)
     return ValidAdapter(
-        config=(json.dumps(canonical, indent=1, sort_keys=True) + "\n").encode(),
+        config=config.canonical(base.fingerprint),
         weights=directory / WEIGHTS,
-        rank=rank,
-        alpha=config["lora_alpha"],
-        target_modules=tuple(sorted(modules)),
-        size_bytes=(directory / WEIGHTS).stat().st_size,
+        tensors=header.tensors,
+        rank=config.rank,
+        alpha=config.alpha,
+        target_modules=config.target_modules,
     )
 
 
 def _check_files(directory: Path) -> None:
     try:
-        found = {entry.name: entry.stat(follow_symlinks=False) for entry in os.scandir(directory)}
+        with os.scandir(directory) as entries:
+            found = {entry.name for entry in islice(entries, _MOST_ENTRIES)}
     except OSError as exc:
-        raise InvalidAdapter("directory", f"The adapter directory {directory} cannot be read: {exc.strerror}.") from exc
-    extra = sorted(set(found) - {CONFIG, WEIGHTS})
+        raise InvalidAdapter("directory", f"The adapter's directory cannot be read ({exc.strerror}): give one that holds it.") from exc
+    extra = sorted(found - {CONFIG, WEIGHTS})
     if extra:
-        raise InvalidAdapter(extra[0][:120], f"The adapter holds {extra[0][:120]!r}: exactly {CONFIG} and {WEIGHTS} are accepted.")
-    for name in (CONFIG, WEIGHTS):
-        if name not in found:
-            raise InvalidAdapter(name, f"The adapter at {directory} has no {name}.")
-        if not stat.S_ISREG(found[name].st_mode):
-            raise InvalidAdapter(name, f"{name} in {directory} is not a plain file.")
+        raise InvalidAdapter(extra[0], f"The adapter holds {extra[0][:40]!r}: exactly {CONFIG} and {WEIGHTS} are accepted, take it out.")
 
 
-def _read_config(path: Path) -> dict[str, Any]:
-    if path.stat().st_size > MAX_CONFIG_BYTES:
-        raise InvalidAdapter(CONFIG, f"{CONFIG} is larger than {MAX_CONFIG_BYTES} bytes.")
-    try:
-        config = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as exc:
-        raise InvalidAdapter(CONFIG, f"{CONFIG} is not JSON.") from exc
-    if not isinstance(config, dict):
-        raise InvalidAdapter(CONFIG, f"{CONFIG} is not a JSON object.")
-    return config
-
-
-def _check_config(config: dict[str, Any], max_rank: int) -> int:
-    if config.get("peft_type") != "LORA":
-        raise InvalidAdapter("peft_type", f"peft_type is {str(config.get('peft_type'))[:40]!r}: only LORA adapters are served.")
-    for key in _MUST_BE_EMPTY:
-        if config.get(key):
-            raise InvalidAdapter(key, f"{key} is set in {CONFIG}: adapters that use it are not served; train without it.")
-    if config.get("bias", "none") != "none":
-        raise InvalidAdapter("bias", "bias is not 'none': biases are not served; train without them.")
-    rank, alpha, modules = config.get("r"), config.get("lora_alpha"), config.get("target_modules")
-    if type(rank) is not int or not 1 <= rank <= max_rank:
-        raise InvalidAdapter("r", f"The rank r is {str(rank)[:40]}: it must be 1 to {max_rank}, the largest rank this engine serves.")
-    if type(alpha) is not int or not 1 <= alpha <= 4096:
-        raise InvalidAdapter("lora_alpha", f"lora_alpha is {str(alpha)[:40]}: it must be a whole number from 1 to 4096.")
-    if not isinstance(modules, list) or not modules or not all(isinstance(module, str) for module in modules):
-        raise InvalidAdapter("target_modules", "target_modules must be a list of module names.")
-    unknown = sorted(set(modules) - set(LINEARS))
-    if unknown:
-        raise InvalidAdapter("target_modules", f"target_modules holds {unknown[0][:40]!r}: only {', '.join(LINEARS)} are served.")
-    return rank
-
-
-def _check_tensors(tensors: Sequence[Tensor], rank: int, base: Base) -> set[str]:
+def check_tensors(tensors: Sequence[Tensor], config: LoraConfig, base: Base) -> None:
+    """Whether these are pairs of the configured rank that fit linear layers of `base`, in each target module. Raises InvalidAdapter."""
     pairs: dict[str, dict[str, Tensor]] = {}
-    modules = set()
     for tensor in tensors:
-        match = _TENSOR.fullmatch(tensor.name)
-        if not match or match[3] not in LINEARS or int(match[2]) >= base.layers:
-            raise InvalidAdapter(tensor.name[:120], f"{tensor.name[:120]!r} is no LoRA weight of a linear layer of this base.")
-        pairs.setdefault(match[1], {})[match[4]] = tensor
-        modules.add(match[3])
+        module, half = _place(tensor.name, base)
+        pairs.setdefault(module, {})[half] = tensor
     for module, halves in pairs.items():
         if set(halves) != {"A", "B"}:
-            raise InvalidAdapter(module, f"{module} has only one half of its LoRA pair.")
-        out, into = base.shapes.get(module, (halves["B"].shape[0], halves["A"].shape[-1]))
-        if halves["A"].shape != (rank, into) or halves["B"].shape != (out, rank):
-            raise InvalidAdapter(
-                module,
-                f"{module} is {halves['B'].shape} x {halves['A'].shape} in the adapter and {(out, rank)} x {(rank, into)} would fit this"
-                " base: the adapter was trained for another one.",
-            )
-    return modules
+            raise InvalidAdapter(module, f"{module} has only one half of its LoRA pair: save the adapter again.")
+        _check_shapes(module, halves["A"].shape, halves["B"].shape, config.rank, base)
+    adapted = {_linear(module) for module in pairs}
+    for linear in sorted(adapted ^ set(config.target_modules)):
+        where = "in the weights and not in target_modules" if linear in adapted else "in target_modules and has no weights"
+        raise InvalidAdapter("target_modules", f"{linear} is {where}: save the adapter again.")
+
+
+def _place(name: str, base: Base) -> tuple[str, str]:
+    """Which linear module of the base a tensor belongs to, and which half of the pair it is."""
+    module, _, half = name.removeprefix(_PREFIX).partition(".lora_")
+    half = _HALVES.get(f"lora_{half}", "")
+    if name.startswith(_PREFIX) and half and module in base.shapes and _linear(module) in LINEARS:
+        return module, half
+    for part, kind in _NOT_SERVED.items():
+        if part in name:
+            raise InvalidAdapter(name, f"The weights hold {repr(name)[:120]}: {kind} is not served, train without it.")
+    raise InvalidAdapter(
+        name, f"The weights hold {repr(name)[:120]}, which is no LoRA weight of a linear layer of this base: train it on this one."
+    )
+
+
+def _linear(module: str) -> str:
+    return module.rpartition(".")[2]
+
+
+def _check_shapes(module: str, a: tuple[int, ...], b: tuple[int, ...], rank: int, base: Base) -> None:
+    out, into = base.shapes[module]
+    if len(a) == len(b) == 2 and a[1] == into and b[0] == out and a[0] == b[1] != rank:
+        raise InvalidAdapter("r", f"The rank r is {rank} in {CONFIG} and {a[0]} in the weights of {module}: save the adapter again.")
+    if a != (rank, into) or b != (out, rank):
+        raise InvalidAdapter(
+            module,
+            f"{module} is {b} x {a} in the adapter and {(out, rank)} x {(rank, into)} would fit: it was trained for another base, train it on"
+            " this one.",
+        )
+
+
+def _check_numbers(file: BinaryIO, header: Header) -> None:
+    """Every number is finite as it is served, and some pair changes something: neither of its halves is all zero."""
+    alive: dict[str, int] = {}
+    for tensor in header.tensors:
+        # Without the sign, as a negative zero is zero. Every chunk is read, also after the first that is not zero.
+        if sum(int((numbers & 0x7FFF).any()) for numbers in rounded(file, header.start, tensor)):
+            module = tensor.name.partition(".lora_")[0]
+            alive[module] = alive.get(module, 0) + 1
+    if 2 not in alive.values():
+        raise InvalidAdapter(WEIGHTS, "The adapter changes nothing, its weights are all zero: train it before you publish it.")
