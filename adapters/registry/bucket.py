@@ -1,0 +1,84 @@
+"""Files of a store in a bucket of any S3-compatible service, through fsspec and s3fs.
+
+Knows keys and bytes; not what an adapter is. Where the service is and who asks is botocore's business: the `AWS_*` variables say it.
+Errors are those of the libraries below; an object that is missing is FileNotFoundError.
+"""
+
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import fsspec  # type: ignore[import-untyped]
+
+from adapters.registry.folder import Entry
+
+PART = 8 << 20
+"""Bytes of one part of an upload, and of one read; what is held in memory."""
+_TIMES = {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 3}}
+
+
+class Bucket:
+    """Everything below `root`, which is a bucket or a bucket and a prefix. All paths are relative to it. Opens nothing until it is used."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self._opening = threading.Lock()
+        self._opened: tuple[int, Any] | None = None
+
+    def __str__(self) -> str:
+        return f"s3://{self.root}"
+
+    def write(self, path: str, chunks: Iterable[bytes]) -> None:
+        file = self._files().open(f"{self.root}/{path}", "wb", block_size=PART)
+        try:
+            for chunk in chunks:
+                file.write(chunk)
+            file.close()
+        except BaseException:
+            file.closed = True  # or the collector would finish the upload
+            file.discard()
+            raise
+
+    def read(self, path: str) -> Iterator[bytes]:
+        """In ranges, so that other bytes of the same content that replace the object meanwhile do no harm."""
+        files, key = self._files(), f"{self.root}/{path}"
+        size = files.info(key)["size"]
+        for start in range(0, size, PART):
+            yield files.cat_file(key, start=start, end=min(start + PART, size))
+
+    def move(self, source: str, target: str) -> None:
+        """Copies: whoever moves deletes the source when all is in its place, so that moving can be done again."""
+        self._files().cp_file(f"{self.root}/{source}", f"{self.root}/{target}")
+
+    def delete(self, directory: str, first: str) -> None:
+        """Delete all objects below `directory`, the one named `first` before the others. Not being there is fine."""
+        found = self._find(directory, "")
+        for key in sorted(found, key=lambda key: not key.endswith(f"/{first}")):
+            # One by one: the bulk request of s3fs keeps quiet about what it could not delete.
+            self._files().rm_file(key)
+
+    def entries(self, directory: str, prefix: str = "") -> Mapping[str, Entry]:
+        """The prefixes in `directory` that start with `prefix`. One request for each thousand objects."""
+        files: dict[str, set[str]] = {}
+        changed: dict[str, datetime] = {}
+        for key, written in self._find(directory, prefix).items():
+            name, _, file = key.removeprefix(f"{self.root}/{directory}/").partition("/")
+            files.setdefault(name, set()).add(file)
+            changed[name] = max(written, changed.get(name, written))
+        return {name: Entry(frozenset(held), changed[name]) for name, held in files.items()}
+
+    def _find(self, directory: str, prefix: str) -> dict[str, datetime]:
+        place = f"{self.root}/{directory}"
+        found = self._files().find(place, prefix=prefix, detail=True)
+        return {key: info["LastModified"] for key, info in found.items() if key.startswith(f"{place}/{prefix}")}
+
+    def _files(self) -> Any:
+        with self._opening:
+            # A file system of s3fs cannot be used in a process that was forked from the one that made it.
+            if self._opened is None or self._opened[0] != os.getpid():
+                # Its listings are never cached: another process writes too.
+                made = fsspec.filesystem("s3", skip_instance_cache=True, use_listings_cache=False, config_kwargs=_TIMES)
+                self._opened = (os.getpid(), made)
+            return self._opened[1]
