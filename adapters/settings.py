@@ -1,9 +1,49 @@
-"""Where the factory and the registry keep their state. The only file of this package that reads the environment."""
+"""What the factory and the registry's commands read from the environment. The only file of this package that reads it."""
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+DEFAULT_HOME = "~/.local/share/troupe"
+
+
+@dataclass(frozen=True)
+class RegistrySettings:
+    """How to reach a registry: through a gateway, or directly. Nothing is checked here; an empty string stands for what is not set."""
+
+    home: Path
+    url: str = ""
+    """The gateway's address."""
+    admin_key: str = field(default="", repr=False)
+    store_url: str = ""
+    database_url: str = field(default="", repr=False)
+    base: str = ""
+    """What adapters are checked against where no gateway does it."""
+    quantization: str = "bitsandbytes"
+    max_rank: str = "16"
 
 
 def home_folder() -> Path:
     """TROUPE_HOME, or the usual place below the user's home."""
-    return Path(os.environ.get("TROUPE_HOME") or "~/.local/share/troupe").expanduser()
+    return _home(os.environ)
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> RegistrySettings:
+    """The settings in `environ` (the process's own, if None)."""
+    env = os.environ if environ is None else environ
+    default = RegistrySettings(_home(env))
+    return RegistrySettings(
+        home=default.home,
+        url=env.get("TROUPE_URL", "").strip(),
+        admin_key=env.get("TROUPE_ADMIN_KEY", "").strip(),
+        store_url=env.get("TROUPE_STORE_URL", "").strip(),
+        database_url=env.get("TROUPE_DATABASE_URL", "").strip(),
+        base=env.get("TROUPE_BASE", ""),
+        quantization=env.get("TROUPE_ENGINE_QUANTIZATION") or default.quantization,
+        max_rank=env.get("TROUPE_ENGINE_MAX_LORA_RANK") or default.max_rank,
+    )
+
+
+def _home(env: Mapping[str, str]) -> Path:
+    return Path(env.get("TROUPE_HOME") or DEFAULT_HOME).expanduser()

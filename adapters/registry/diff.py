@@ -22,14 +22,15 @@ class Change:
 
 def changes(before: Manifest, after: Manifest) -> list[Change]:
     """Every field in which the two differ, in the manifest's order; equal ones are left out. Lists are compared whole."""
-    old, new = dict(_fields(before.to_json())), dict(_fields(after.to_json()))
+    old, new = dict(fields(before.to_json())), dict(fields(after.to_json()))
     return [Change(name, old.get(name), new.get(name)) for name in old | new if not _same(old.get(name), new.get(name))]
 
 
-def _fields(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def fields(content: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted name and value of everything in `content`, nested objects opened; an empty one is a value."""
     for name, value in content.items():
         if isinstance(value, Mapping) and value:
-            yield from _fields(value, f"{prefix}{name}.")
+            yield from fields(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
 

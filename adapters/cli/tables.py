@@ -1,0 +1,109 @@
+"""Manifests, aliases and differences as people read them. Pure: values in, text or a table out."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from adapters.cli.text import age, moment, plain, short, size, value_text
+from adapters.registry.diff import Change, fields
+from adapters.registry.manifest import Manifest, State
+from adapters.registry.names import CANARY
+from adapters.registry.snapshot import Pointer, Snapshot
+
+RIGHT = ("version", "rank", "size")
+
+
+def table(rows: Sequence[Mapping[str, str]], columns: Iterable[str]) -> Table:
+    """Aligned columns under their names; one that is empty in every row is left out."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    shown = [column for column in columns if any(row[column] for row in rows)]
+    for column in shown:
+        made.add_column(column, justify="right" if column in RIGHT else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(plain(row[column])) for column in shown))
+    return made
+
+
+def pairs(values: Mapping[str, str]) -> Table:
+    """One name and one value a line; empty values are left out."""
+    made = Table(box=None, pad_edge=False, show_header=False)
+    made.add_column(style="bold")
+    made.add_column(overflow="fold")
+    for name, value in values.items():
+        if value:
+            made.add_row(Text(plain(name)), Text(plain(value)))
+    return made
+
+
+def versions_table(manifests: Iterable[Manifest], snapshot: Snapshot, now: datetime) -> Table:
+    """A line a version. The states are shown where one is not simply published."""
+    rows = [_row(manifest, snapshot.pointers(manifest.community), now) for manifest in manifests]
+    columns = ("community", "version", "state", "aliases", "rank", "size", "published", "by", "digest")
+    usual = all(row["state"] == State.PUBLISHED for row in rows)
+    return table(rows, [column for column in columns if not (usual and column == "state")])
+
+
+def _row(manifest: Manifest, pointers: Mapping[str, Pointer], now: datetime) -> dict[str, str]:
+    return {
+        "community": manifest.community,
+        "version": str(manifest.version),
+        "state": manifest.state.value,
+        "aliases": said(pointers, manifest.version),
+        "rank": str(manifest.rank),
+        "size": size(manifest.size_bytes),
+        "published": age(manifest.published_at, now),
+        "by": manifest.published_by,
+        "digest": short(manifest.digest),
+    }
+
+
+def manifest_text(manifest: Manifest, pointers: Mapping[str, Pointer]) -> Group:
+    """Everything that is known of one version, its cards by their figures."""
+    known = {
+        "adapter": str(manifest.ref),
+        "state": manifest.state.value,
+        "reason": manifest.reason or "",
+        "aliases": said(pointers, manifest.version),
+        "published": moment(manifest.published_at),
+        "by": manifest.published_by,
+        "rank": str(manifest.rank),
+        "alpha": str(manifest.alpha),
+        "modules": ", ".join(manifest.target_modules),
+        "weights": f"{manifest.dtype}, {size(manifest.size_bytes)}",
+        "digest": manifest.digest,
+        "base": manifest.base_fingerprint,
+    }
+    cards = {"training": manifest.training or {}, "report card": manifest.report_card or {}}
+    shown: list[RenderableType] = [pairs(known)]
+    for title, card in cards.items():
+        if card:
+            shown += ["", title, pairs({f"  {name}": value_text(value) for name, value in fields(card)})]
+    return Group(*shown)
+
+
+def changes_table(changes: Sequence[Change], before: Manifest, after: Manifest) -> Table:
+    """A line a difference, numbers with how much they changed."""
+    first, second = str(before.ref), str(after.ref)
+    rows = [
+        {"field": change.field, first: value_text(change.before), second: value_text(change.after), "change": delta(change)}
+        for change in changes
+    ]
+    return table(rows, ("field", first, second, "change"))
+
+
+def said(pointers: Mapping[str, Pointer], version: int) -> str:
+    """The aliases that point at `version`: "live, canary 10 %"."""
+    return ", ".join(
+        f"{alias} {pointer.share:g} %" if alias == CANARY else alias for alias, pointer in pointers.items() if pointer.version == version
+    )
+
+
+def delta(change: Change) -> str:
+    """How much a number grew or shrank; nothing for what is no number."""
+    numbers = (change.before, change.after)
+    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in numbers):
+        return ""
+    return f"{change.after - change.before:+g}" if change.field != "version" else ""
