@@ -1,26 +1,38 @@
 """The gateway, put together: every object is made here, once, and handed down."""
 
+import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
 
-from adapters.registry import Base
+from adapters.registry import Base, RegistryError
 from server.fleet.engine import Engine
+from server.gateway.admin import build_admin_router
 from server.gateway.auth import Authenticator
 from server.gateway.completions import Completions
 from server.gateway.directory import Directory
+from server.gateway.errors import RegistryUnavailable
+from server.gateway.form import largest_weights
 from server.gateway.front import Front
 from server.gateway.metrics import Metrics
-from server.gateway.parse import Dialect, chat_dialect, completion_dialect
+from server.gateway.moves import Moves
+from server.gateway.parse import chat_dialect, completion_dialect
 from server.gateway.registry import Registry
 from server.gateway.routes import build_router, install_error_handlers
 from server.gateway.settings import GatewaySettings
 from server.gateway.tokens import PromptMeter
+from server.gateway.trial import Trial
+from server.gateway.uploads import Uploads
 from server.gateway.upstream import Upstream
+from server.gateway.warmer import Warmer
+
+VERSION = "v1"
+"""Of the admin API."""
 
 
 def create_app(
@@ -43,43 +55,58 @@ def create_app(
         raise ValueError("There is no chat key: set TROUPE_API_KEY.")
     authenticator = Authenticator(chat=settings.api_key, admin=settings.admin_key)
     directory = Directory(registry, base_fingerprint=base.fingerprint, started=int(time.time()))
-    metrics = Metrics(engine)
-    meter = PromptMeter(base.path)
+    metrics = Metrics(engine, directory)
     upstream = Upstream(
         connect_timeout=settings.connect_timeout,
         stall_timeout=settings.stall_timeout,
         answer_timeout=settings.answer_timeout,
     )
-    salt_key = secrets.token_bytes(32)  # as long-lived as any KV cache that it separates
-
-    def completions(path: str, dialect: Dialect) -> Completions:
-        return Completions(
-            path,
-            dialect,
-            settings,
-            authenticator=authenticator,
-            directory=directory,
-            meter=meter,
-            engine=engine,
-            upstream=upstream,
-            context_length=min(settings.context_length or base.context_length, base.context_length),
-            salt_key=salt_key,
-        )
+    warmer = Warmer(directory, engine, upstream, metrics)
+    moves = Moves(registry, directory, Trial(engine, upstream), warmer, metrics, base=base, max_rank=max_rank)
+    uploads = Uploads(weights_bytes=largest_weights(base, max_rank), timeout=settings.body_timeout, scratch=scratch)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await engine.start()
+        with suppress(RegistryError, RegistryUnavailable):  # without it, callers are told to come again
+            await directory.refresh()
+        beside = [asyncio.create_task(work) for work in (directory.follow(every=refresh_every), warmer.run())]
         try:
             yield
         finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await upstream.close()
             await engine.stop()
 
-    rest = FastAPI(title="Troupe", lifespan=lifespan, openapi_url=None, redirect_slashes=False)
+    rest = FastAPI(title="Troupe", version=VERSION, lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     rest.include_router(
         build_router(authenticator=authenticator, directory=directory, engine=engine, metrics=metrics, base_name=base.path.name)
     )
+    rest.include_router(
+        build_admin_router(
+            authenticator=authenticator,
+            directory=directory,
+            registry=registry,
+            moves=moves,
+            uploads=uploads,
+            body_timeout=settings.body_timeout,
+            document=rest.openapi,
+        )
+    )
     install_error_handlers(rest)
+    completions = partial(
+        Completions,
+        settings=settings,
+        authenticator=authenticator,
+        directory=directory,
+        meter=PromptMeter(base.path),
+        engine=engine,
+        upstream=upstream,
+        context_length=min(settings.context_length or base.context_length, base.context_length),
+        salt_key=secrets.token_bytes(32),  # as long-lived as any KV cache that it separates
+    )
     direct = {
         "/v1/chat/completions": completions("/v1/chat/completions", chat_dialect(base.vocab_size)),
         "/v1/completions": completions("/v1/completions", completion_dialect(base.vocab_size)),

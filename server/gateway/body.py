@@ -19,12 +19,12 @@ async def read_body(scope: Scope, receive: Receive, *, limit: int, timeout: floa
     headers = dict(scope["headers"])
     encoding = headers.get(b"content-encoding", b"identity").strip().lower()
     if encoding not in (b"", b"identity"):
-        await _drain(headers, receive)
+        await drain(headers, receive)
         raise UnsupportedEncoding("Send the body as it is: compressed bodies are not read here.")
     too_large = BodyTooLarge(f"The body may have at most {limit} bytes.")
     length = headers.get(b"content-length", b"")
     if length.isdigit() and int(length[:20]) > limit:
-        await _drain(headers, receive)
+        await drain(headers, receive)
         raise too_large
     body = bytearray()
     try:
@@ -35,7 +35,7 @@ async def read_body(scope: Scope, receive: Receive, *, limit: int, timeout: floa
                     raise CallerGone
                 body += message.get("body", b"")
                 if len(body) > limit:
-                    await _drain(headers, receive, more=message.get("more_body", False))
+                    await drain(headers, receive, more=message.get("more_body", False))
                     raise too_large
                 if not message.get("more_body", False):
                     return bytes(body)
@@ -43,7 +43,7 @@ async def read_body(scope: Scope, receive: Receive, *, limit: int, timeout: floa
         raise RequestTimedOut(f"The body did not arrive within {timeout:g} seconds.") from exc
 
 
-async def _drain(headers: dict[bytes, bytes], receive: Receive, *, more: bool = True) -> None:
+async def drain(headers: dict[bytes, bytes], receive: Receive, *, more: bool = True) -> None:
     """Drop what is still to come, for a while. Raises CallerGone."""
     if b"expect" in headers:
         return  # to ask for the body is to tell the caller to go ahead

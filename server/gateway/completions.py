@@ -10,12 +10,14 @@ import hmac
 import json
 from collections.abc import Coroutine
 
-from server.fleet.engine import Endpoint, Engine, EngineState
+from server.fleet.engine import Engine
 from server.gateway.auth import Authenticator, Scope
 from server.gateway.body import CallerGone, read_body
+from server.gateway.canary import conversation_key
 from server.gateway.directory import Directory
-from server.gateway.errors import ContextLengthExceeded, EngineNotReady, EngineUnavailable, MethodNotAllowed
+from server.gateway.errors import ContextLengthExceeded, EngineUnavailable, MethodNotAllowed
 from server.gateway.parse import Dialect, Generation, engine_body, read_generation
+from server.gateway.readiness import ready_endpoint
 from server.gateway.record import SCOPE_KEY, Record
 from server.gateway.relay import Call, relay
 from server.gateway.reply import Receive, Reply, Send
@@ -28,14 +30,6 @@ from server.gateway.upstream import Upstream
 TAIL_SECONDS = 1.0
 """How long an engine may take to end its response after the end of the answer; then its connection is closed."""
 
-_NOT_READY = {
-    EngineState.ASLEEP: ("The engine is asleep.", 10),
-    EngineState.WAKING: ("The engine is starting.", 5),
-    EngineState.DRAINING: ("The engine is shutting down.", 10),
-    EngineState.FAILED: ("The engine has failed; its operator can see why.", 30),
-}
-"""State → what a caller is told, and after how many seconds to come again."""
-
 
 class Completions:
     """One of the two endpoints. Raises GatewayError until the first byte is sent, then says it in the stream."""
@@ -44,8 +38,8 @@ class Completions:
         self,
         path: str,
         dialect: Dialect,
-        settings: GatewaySettings,
         *,
+        settings: GatewaySettings,
         authenticator: Authenticator,
         directory: Directory,
         meter: PromptMeter,
@@ -80,8 +74,8 @@ class Completions:
         await _while_connected(relay(call, self._upstream, reply, record), receive, reply, record)
 
     async def _prepare(self, generation: Generation, record: Record) -> Call:
-        target = self._directory.find(generation.model)
-        record.model = target.model
+        target = self._directory.find(generation.model, lambda: conversation_key(generation.prompt, generation.user))
+        record.model, record.adapter = target.model, target.adapter
         prompt = self._meter.plain(generation.prompt)
         if self._meter.is_quick(prompt):
             length = self._meter.count(prompt, self._context_length)
@@ -96,7 +90,7 @@ class Completions:
             cache_salt=hmac.new(self._salt_key, target.tenant.encode(), hashlib.sha256).hexdigest(),
         )
         return Call(
-            endpoint=self._ready_endpoint(),
+            endpoint=ready_endpoint(self._engine),
             path=self._path,
             body=json.dumps(body, separators=(",", ":")).encode(),
             engine_name=target.engine_name,
@@ -116,13 +110,6 @@ class Completions:
                 param=self._dialect.prompt,
             )
         return wanted if wanted is not None else min(self._settings.default_max_tokens, room)
-
-    def _ready_endpoint(self) -> Endpoint:
-        state = self._engine.state
-        if state is not EngineState.READY:
-            message, retry_after = _NOT_READY[state]
-            raise EngineNotReady(message, retry_after=retry_after)
-        return self._engine.endpoint
 
 
 async def _while_connected(work: Coroutine[None, None, None], receive: Receive, reply: Reply, record: Record) -> None:

@@ -1,20 +1,25 @@
-"""Which adapter a model string means now. The engine's names and the registry's digests stay on this side of it."""
+"""Which adapter a model string means now. The engine's names and the registry's digests stay on this side of it.
 
+Answers from a snapshot in memory; `refresh` gets a new one, and is called beside the requests, never by them.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-from adapters.registry import BASE, BadName, Manifest, ModelRef, UnknownModel, parse_model
-from server.gateway.errors import ModelNotFound
+from adapters.registry import BASE, LIVE, BadName, Manifest, ModelRef, RegistryError, Snapshot, State, UnknownModel, parse_model
+from server.gateway.canary import takes_canary
+from server.gateway.errors import ModelNotFound, RegistryUnavailable
+from server.gateway.registry import Registry
 
+log = logging.getLogger("troupe.gateway")
 
-class Adapters(Protocol):
-    """The part of the registry that serving needs."""
-
-    def communities(self) -> tuple[str, ...]: ...
-
-    def resolve(self, ref: ModelRef) -> Manifest: ...
+REFRESH_SECONDS = 10.0
+"""How long one look at the registry may take."""
 
 
 @dataclass(frozen=True)
@@ -22,53 +27,138 @@ class Target:
     """Where one request goes. `tenant` separates what is cached for whom."""
 
     model: str
+    """As the caller said it."""
+    adapter: str
+    """`zizou@7`, whatever was asked for, or `base`."""
     engine_name: str
     tenant: str
 
 
 class Directory:
-    """Reads the registry at every question, so a promotion holds from the next request on.
+    """Holds the last snapshot that could be had: a registry that is away stops no answer.
 
     An adapter made for another base is not served: to callers it is not there.
     """
 
-    def __init__(self, adapters: Adapters, *, base_fingerprint: str, started: int) -> None:
+    def __init__(self, registry: Registry, *, base_fingerprint: str, started: int) -> None:
         """`started`: Unix time that the base is listed with."""
-        self._adapters = adapters
+        self._registry = registry
         self._base_fingerprint = base_fingerprint
         self._started = started
+        self._held: Snapshot | None = None
+        self._failure: str | None = None
+        self._refreshing = asyncio.Lock()
 
-    def find(self, model: str) -> Target:
-        """Raises ModelNotFound, with the same words for a name that cannot be and one that is not there."""
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """None until the registry was read for the first time."""
+        return self._held
+
+    @property
+    def failure(self) -> str | None:
+        """Why the last look at the registry brought nothing, one sentence; None while it works."""
+        return self._failure
+
+    async def refresh(self) -> Snapshot:
+        """Look at the registry now: what was written before this call is in what it returns. Raises RegistryError.
+
+        Looks follow each other, so that an old one that took long never replaces a new one.
+        """
+        async with self._refreshing:
+            try:
+                async with asyncio.timeout(REFRESH_SECONDS):
+                    self._held = await self._registry.snapshot(self._held)
+            except (RegistryError, TimeoutError) as exc:
+                self._note(exc)
+                if isinstance(exc, RegistryError):
+                    raise
+                raise RegistryUnavailable("The registry does not answer in time. Try again in a moment.") from exc
+            self._note(None)
+            return self._held
+
+    async def follow(self, *, every: float) -> None:
+        """Refresh every so many seconds, until cancelled."""
+        while True:
+            try:
+                with suppress(RegistryError, RegistryUnavailable):
+                    await self.refresh()
+            except Exception:  # a bug must not leave this gateway on one snapshot for ever
+                log.exception("the registry could not be read")
+                self._failure = "The registry cannot be read: the gateway's log says why."
+            await asyncio.sleep(every)
+
+    def find(self, model: str, conversation: Callable[[], str]) -> Target:
+        """`conversation` gives the key by which a canary is chosen; it is called only where one takes a share.
+
+        Raises ModelNotFound, with the same words for a name that cannot be and one that is not there, or RegistryUnavailable.
+        """
         if model == BASE:
-            return Target(model, engine_name=BASE, tenant=BASE)
-        manifest = self._resolve(model)
-        return Target(model, engine_name=manifest.engine_name, tenant=manifest.community)
+            return Target(model, adapter=BASE, engine_name=BASE, tenant=BASE)
+        manifest = self._resolve(model, conversation)
+        return Target(model, adapter=str(manifest.ref), engine_name=manifest.engine_name, tenant=manifest.community)
 
     def models(self) -> list[dict[str, Any]]:
         """The base and every community with a live adapter, in OpenAI's shape."""
         entries = [self.model(BASE)]
-        for community in self._adapters.communities():
+        for community in self._known().communities():
             with suppress(ModelNotFound):
                 entries.append(self.model(community))
         return entries
 
     def model(self, model: str) -> dict[str, Any]:
-        """One entry of `models`, also for a version or an alias. Raises ModelNotFound."""
+        """One entry of `models`, also for a version or an alias. Raises ModelNotFound or RegistryUnavailable."""
         created, owner = self._started, "troupe"
         if model != BASE:
-            manifest = self._resolve(model)
+            manifest = self._resolve(model, None)
             created, owner = int(datetime.fromisoformat(manifest.published_at).timestamp()), manifest.community
         return {"id": model, "object": "model", "created": created, "owned_by": owner}
 
-    def _resolve(self, model: str) -> Manifest:
+    def is_served(self, manifest: Manifest) -> bool:
+        return manifest.state is State.PUBLISHED and manifest.base_fingerprint == self._base_fingerprint
+
+    def _resolve(self, model: str, conversation: Callable[[], str] | None) -> Manifest:
+        snapshot = self._known()
         try:
-            manifest = self._adapters.resolve(parse_model(model))
+            ref = parse_model(model)
+            if conversation is not None and ref.alias == LIVE and ref.version is None:
+                canary = self._canary(snapshot, ref.community, conversation)
+                if canary is not None:
+                    return canary
+            manifest = snapshot.resolve(ref)
         except (BadName, UnknownModel) as exc:
             raise _not_found(model) from exc
-        if manifest.base_fingerprint != self._base_fingerprint:
+        if not self.is_served(manifest):
             raise _not_found(model)
         return manifest
+
+    def _canary(self, snapshot: Snapshot, community: str, conversation: Callable[[], str]) -> Manifest | None:
+        """The canary, if this conversation takes it and it can be served; else live answers."""
+        pointer = snapshot.canary(community)
+        if pointer is None:
+            return None
+        if pointer.share < 100 and not takes_canary(community, pointer.version, pointer.share, conversation()):
+            return None
+        with suppress(UnknownModel):
+            manifest = snapshot.resolve(ModelRef(community, version=pointer.version))
+            if self.is_served(manifest):
+                return manifest
+        return None
+
+    def _known(self) -> Snapshot:
+        if self._held is None:
+            raise RegistryUnavailable("The models cannot be looked up at the moment. Try again in a moment.")
+        return self._held
+
+    def _note(self, error: Exception | None) -> None:
+        """One line of the log when it begins to fail, when it fails in another way, and when it works again."""
+        failure = None if error is None else f"The registry cannot be read ({type(error).__name__}): the gateway's log says why."
+        if failure == self._failure:
+            return
+        if error is None:
+            log.warning("the registry can be read again")
+        else:
+            log.error("the registry cannot be read: %s", str(error) or type(error).__name__)
+        self._failure = failure
 
 
 def _not_found(model: str) -> ModelNotFound:

@@ -7,25 +7,32 @@ GatewayError
 ├── Unauthorized              401
 ├── Forbidden                 403
 ├── ModelNotFound             404
+├── AdapterNotFound           404  of the admin API
 ├── RouteNotFound             404
 ├── MethodNotAllowed          405
 ├── RequestTimedOut           408
+├── Conflict                  409  the present state does not allow this move
+│   ├── TrialFailed           409  the adapter did not prove itself on the engine, so nothing moved
+│   └── AdapterDamaged        409  its stored bytes are not what was published
 ├── BodyTooLarge              413
-├── HeadTooLarge              431
 ├── UnsupportedEncoding       415
+├── HeadTooLarge              431
 ├── InternalError             500  our fault
 ├── EngineFailed              502  the engine answered, but not with an answer
 ├── EngineNotReady            503  the engine sleeps, starts or has failed
 ├── EngineUnavailable         503  the engine went away
 ├── AdapterUnavailable        503  the engine is there, the adapter did not load
+├── RegistryUnavailable       503  the store or the database is away
 └── EngineTimedOut            504
 
 The one translation to OpenAI's body, status and headers. Every text comes from this repository: what the engine says of an error
-goes to the log and never to a caller.
+goes to the log and never to a caller, and so does whatever may name a file or a server.
 """
 
 import json
 from typing import Any
+
+from adapters import registry
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -99,6 +106,13 @@ class ModelNotFound(GatewayError):
     headers = (_NO_RETRY,)
 
 
+class AdapterNotFound(GatewayError):
+    status = 404
+    type = "invalid_request_error"
+    code = "adapter_not_found"
+    headers = (_NO_RETRY,)
+
+
 class RouteNotFound(GatewayError):
     status = 404
     type = "invalid_request_error"
@@ -121,6 +135,21 @@ class RequestTimedOut(GatewayError):
     type = "invalid_request_error"
     code = "request_timeout"
     headers = (_CLOSE,)
+
+
+class Conflict(GatewayError):
+    status = 409
+    type = "invalid_request_error"
+    code = "conflict"
+    headers = (_NO_RETRY,)
+
+
+class TrialFailed(Conflict):
+    code = "trial_failed"
+
+
+class AdapterDamaged(Conflict):
+    code = "adapter_damaged"
 
 
 class BodyTooLarge(GatewayError):
@@ -175,7 +204,33 @@ class AdapterUnavailable(_Unavailable):
     code = "adapter_unavailable"
 
 
+class RegistryUnavailable(_Unavailable):
+    code = "registry_unavailable"
+
+
 class EngineTimedOut(GatewayError):
     status = 504
     type = "timeout"
     code = "deadline_exceeded"
+
+
+def from_registry(error: registry.RegistryError) -> GatewayError:
+    """What the admin API says of a RegistryError. Texts that may hold paths or addresses stay in the log."""
+    if isinstance(error, registry.InvalidAdapter):
+        return InvalidRequest(str(error), param=error.field)
+    if isinstance(error, registry.DamagedAdapter):
+        return AdapterDamaged("The stored bytes of this adapter are not the ones that were published: publish it again.")
+    if isinstance(error, registry.StoreError):
+        return RegistryUnavailable("The store of adapters cannot be reached, read or written; the gateway's log says why.")
+    if isinstance(error, registry.DatabaseError):
+        return RegistryUnavailable("The registry's database cannot be reached, read or written; the gateway's log says why.")
+    kind = _OF_REGISTRY.get(type(error))
+    return InternalError(WENT_WRONG) if kind is None else kind(str(error))
+
+
+_OF_REGISTRY: dict[type[registry.RegistryError], type[GatewayError]] = {
+    registry.BadName: InvalidRequest,
+    registry.UnknownModel: AdapterNotFound,
+    registry.Conflict: Conflict,
+}
+"""Those whose own sentence is fit for a caller: it names communities, versions and aliases only."""

@@ -5,7 +5,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from server.fleet.engine import Engine, EngineState
+from server.gateway.directory import Directory
 from server.gateway.record import Record
+from server.gateway.verdict import Outcome
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -14,18 +16,23 @@ _ROUTES = frozenset(
     {"/v1/chat/completions", "/v1/completions", "/v1/models", "/health/live", "/health/ready", "/metrics", "/admin/v1/status"}
 )
 
+_ROUTE_STARTS = (("/v1/models/", "/v1/models/{model}"), ("/admin/v1/", "/admin/v1/*"))
+
 
 class Metrics:
     """One registry for one application, so that two in a process do not mix."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, directory: Directory) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter("troupe_requests", "Requests answered.", ["route", "status"], registry=self._registry)
         self._errors = Counter("troupe_errors", "Requests that ended with an error, by code.", ["code"], registry=self._registry)
         self._ttft = Histogram("troupe_ttft_seconds", "Request to first event of a stream.", buckets=_SECONDS, registry=self._registry)
         self._tokens = Counter("troupe_tokens", "Tokens as the engine counted them.", ["kind"], registry=self._registry)
         self._running = Gauge("troupe_requests_running", "Requests being answered.", registry=self._registry)
+        self._trials = Counter("troupe_trials", "Adapters tried on the engine, by outcome.", ["outcome"], registry=self._registry)
+        self._warm_loads = Counter("troupe_warm_loads", "Adapters loaded ahead of requests.", ["outcome"], registry=self._registry)
         self._registry.register(_EngineCollector(engine))
+        self._registry.register(_DirectoryCollector(directory))
 
     def begin(self) -> None:
         self._running.inc()
@@ -40,6 +47,13 @@ class Metrics:
         if record.usage is not None:
             self._tokens.labels("prompt").inc(record.usage.prompt)
             self._tokens.labels("completion").inc(record.usage.completion)
+
+    def note_trial(self, outcome: Outcome) -> None:
+        self._trials.labels(outcome).inc()
+
+    def note_warm_load(self, outcome: str) -> None:
+        """`loaded` or `failed`."""
+        self._warm_loads.labels(outcome).inc()
 
     def text(self) -> bytes:
         return generate_latest(self._registry)
@@ -58,8 +72,20 @@ class _EngineCollector(Collector):
         return [family]
 
 
+class _DirectoryCollector(Collector):
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def collect(self) -> list[Metric]:
+        snapshot, failing = self._directory.snapshot, self._directory.failure is not None
+        return [
+            GaugeMetricFamily("troupe_registry_revision", "Of the registry, as held here.", float(snapshot.revision if snapshot else 0)),
+            GaugeMetricFamily("troupe_registry_failing", "1 while the registry cannot be read.", float(failing)),
+        ]
+
+
 def route_of(path: str) -> str:
     """A label from a bounded set, whatever paths callers try."""
     if path in _ROUTES:
         return path
-    return "/v1/models/{model}" if path.startswith("/v1/models/") else "other"
+    return next((label for start, label in _ROUTE_STARTS if path.startswith(start)), "other")

@@ -18,6 +18,8 @@ class Record:
     began: float = field(default_factory=time.perf_counter)
     status: int = 0
     model: str | None = None
+    adapter: str | None = None
+    """Which version answers, `zizou@7` or `base`: the caller gets it in a header, errors included."""
     first_byte: float | None = None
     """Seconds from `began` to the first event of a stream: TTFT as the caller sees it."""
     usage: Usage | None = None
@@ -34,6 +36,8 @@ class Record:
         parts = [f"request={self.request_id}", self.method, ascii(self.path[:200]), str(self.status), f"{self.seconds():.3f}s"]
         if self.model is not None:
             parts.append(f"model={self.model}")
+        if self.adapter is not None:
+            parts.append(f"adapter={self.adapter}")
         if self.first_byte is not None:
             parts.append(f"ttft={self.first_byte:.3f}s")
         if self.usage is not None:

@@ -1,5 +1,6 @@
 """Everything that is not the hot path: models, health, metrics and the operator's status."""
 
+import logging
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -7,11 +8,25 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from adapters.registry import BASE, RegistryError
 from server.fleet.engine import Engine, EngineState
 from server.gateway.auth import Authenticator, Principal, Scope
+from server.gateway.body import CallerGone
 from server.gateway.directory import Directory
-from server.gateway.errors import WENT_WRONG, GatewayError, InternalError, InvalidRequest, MethodNotAllowed, RouteNotFound
+from server.gateway.errors import (
+    WENT_WRONG,
+    GatewayError,
+    InternalError,
+    InvalidRequest,
+    MethodNotAllowed,
+    RouteNotFound,
+    from_registry,
+)
 from server.gateway.metrics import CONTENT_TYPE, Metrics
+from server.gateway.record import SCOPE_KEY
+from server.gateway.schemas import Status
+
+log = logging.getLogger("troupe.gateway")
 
 
 def build_router(*, authenticator: Authenticator, directory: Directory, engine: Engine, metrics: Metrics, base_name: str) -> APIRouter:
@@ -40,22 +55,24 @@ def build_router(*, authenticator: Authenticator, directory: Directory, engine: 
 
     @router.get("/health/ready")
     async def ready() -> JSONResponse:
-        """200 while the engine can answer, else 503 and why."""
+        """200 while the engine can answer and the models are known, else 503 and why."""
         state = engine.state
-        is_ready = state is EngineState.READY
+        is_ready = state is EngineState.READY and directory.snapshot is not None
         return JSONResponse({"ready": is_ready, "engine": state}, status_code=200 if is_ready else 503)
 
     @router.get("/metrics")
     async def scrape() -> Response:
         return Response(metrics.text(), media_type=CONTENT_TYPE)
 
-    @router.get("/admin/v1/status")
+    @router.get("/admin/v1/status", response_model=Status, tags=["admin"])
     async def status(_: Annotated[Principal, Depends(admin)]) -> dict[str, Any]:
-        """For the operator: also why the engine is not there."""
+        """For the operator: also why the engine is not there, and whether the registry can be read."""
+        snapshot = directory.snapshot
         return {
             "engine": {"state": engine.state, "failure": engine.failure},
+            "registry": {"revision": snapshot.revision if snapshot else None, "failure": directory.failure},
             "base": base_name,
-            "models": [entry["id"] for entry in directory.models()],
+            "models": [entry["id"] for entry in directory.models()] if snapshot else [BASE],
         }
 
     return router
@@ -67,6 +84,19 @@ def install_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(GatewayError)
     async def known(request: Request, error: GatewayError) -> Response:
         return _respond(error)
+
+    @app.exception_handler(RegistryError)
+    async def of_registry(request: Request, error: RegistryError) -> Response:
+        told = from_registry(error)
+        if told.status >= 500:
+            log.error("request=%s registry: %r", request.scope[SCOPE_KEY].request_id, error)
+        return _respond(told)
+
+    @app.exception_handler(CallerGone)
+    async def gone(request: Request, error: CallerGone) -> Response:
+        """Nobody reads this answer."""
+        request.scope[SCOPE_KEY].error = "caller_gone"
+        return Response(status_code=400)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:

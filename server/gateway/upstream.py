@@ -37,6 +37,8 @@ class Upstream:
         self._streaming = aiohttp.ClientTimeout(total=None, connect=connect_timeout, sock_read=stall_timeout)
         self._whole = aiohttp.ClientTimeout(total=answer_timeout, connect=connect_timeout)
         self._sessions: dict[Path | None, aiohttp.ClientSession] = {}
+        self.in_flight = 0
+        """Requests that are with an engine now."""
 
     async def close(self) -> None:
         for session in self._sessions.values():
@@ -54,6 +56,7 @@ class Upstream:
         headers = {"content-type": "application/json", "x-request-id": request_id}
         if endpoint.api_key:
             headers["authorization"] = f"Bearer {endpoint.api_key}"
+        self.in_flight += 1
         try:
             async with self._session(endpoint).post(
                 endpoint.base_url.rstrip("/") + path,
@@ -71,6 +74,8 @@ class Upstream:
         except (aiohttp.ClientError, OSError) as exc:
             log.warning("request=%s engine lost: %r", request_id, exc)
             raise EngineUnavailable("The engine went away. Try again in a moment.") from exc
+        finally:
+            self.in_flight -= 1
 
     def _session(self, endpoint: Endpoint) -> aiohttp.ClientSession:
         session = self._sessions.get(endpoint.socket)

@@ -1,0 +1,283 @@
+"""The admin API: HTTP around what `moves` does and the registry knows. Every route needs the admin key, before a body is read.
+
+Bodies are read here and not by FastAPI, which would read them whole before anything else, key or no key.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
+from pydantic import BaseModel, ValidationError
+
+from adapters.registry import BASE, CANARY, BadName, InvalidAdapter, Manifest, Pointer
+from adapters.registry.diff import changes
+from adapters.registry.names import ALIAS, check_community
+from server.gateway import schemas
+from server.gateway.auth import Authenticator, Scope
+from server.gateway.body import read_body
+from server.gateway.directory import Directory
+from server.gateway.errors import AdapterNotFound, InvalidRequest
+from server.gateway.form import CONFIG, WEIGHTS
+from server.gateway.moves import Moved, Moves
+from server.gateway.registry import Registry
+from server.gateway.strict_json import read_object
+from server.gateway.uploads import Uploads
+
+BODY_BYTES = 16 << 10
+AUTHOR = "admin"
+
+_UPLOAD_FORM = {
+    "type": "object",
+    "required": [CONFIG, WEIGHTS],
+    "additionalProperties": False,
+    "properties": {
+        CONFIG: {"type": "string", "format": "binary"},
+        WEIGHTS: {"type": "string", "format": "binary"},
+        "training": {"type": "string", "description": "The training manifest, a JSON object."},
+        "report_card": {"type": "string", "description": "The evaluation, a JSON object."},
+        "by": {"type": "string", "maxLength": 100, "description": "Who publishes this, for the record."},
+    },
+}
+_KNOWN: dict[str, Any] = {"model": schemas.Adapter, "description": "These bytes are a version already: this one."}
+_SAID = {
+    400: "A name, a parameter or the adapter is refused; `param` says which part.", 401: "No key, or one that is not known.",
+    403: "A key that is not for this.", 404: "No such community, version or alias.", 408: "The body did not arrive in time.",
+    409: "The present state does not allow it, or the adapter failed its trial.", 413: "The body is too large.",
+    503: "The engine, the store or the database cannot answer now; `retry-after` says when to come again.",
+}  # fmt: skip
+_Document = TypeVar("_Document", bound=BaseModel)
+
+
+def community_name(community: Annotated[str, Path(description="A community's id.")]) -> str:
+    try:
+        return check_community(community)
+    except BadName as exc:
+        raise InvalidRequest(str(exc), param="community") from exc
+
+
+def alias_name(alias: Annotated[str, Path(description="`live`, `canary`, or a name of your own.")]) -> str:
+    if not ALIAS.fullmatch(alias) or alias == BASE:
+        raise InvalidRequest(
+            f"{alias[:80]!r} cannot be an alias: use 1 to 32 lower-case letters, digits and dashes, a letter first.", param="alias"
+        )
+    return alias
+
+
+Community = Annotated[str, Depends(community_name)]
+Alias = Annotated[str, Depends(alias_name)]
+Version = Annotated[int, Path(ge=1, lt=1 << 31)]
+
+
+def build_admin_router(
+    *,
+    authenticator: Authenticator,
+    directory: Directory,
+    registry: Registry,
+    moves: Moves,
+    uploads: Uploads,
+    body_timeout: float,
+    document: Callable[[], Mapping[str, Any]],
+) -> APIRouter:
+    """All of /admin/v1 but the status. `document` makes the OpenAPI document."""
+
+    def admin(request: Request, _: Annotated[object, Depends(HTTPBearer(auto_error=False, scheme_name="adminKey"))]) -> None:
+        authenticator.require(Scope.ADMIN, request.headers.raw)
+
+    router = APIRouter(prefix="/admin/v1", dependencies=[Depends(admin)], tags=["admin"], responses=_errors(401, 403, 503))
+
+    @router.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> Response:
+        return JSONResponse(await asyncio.to_thread(document))
+
+    _add_looking(router, directory, registry)
+    _add_versions(router, moves, uploads)
+    _add_aliases(router, moves, body_timeout)
+    _add_upkeep(router, registry, directory)
+    return router
+
+
+def _add_looking(router: APIRouter, directory: Directory, registry: Registry) -> None:
+    @router.get("/communities", response_model=schemas.Communities, summary="List the communities")
+    async def list_communities() -> Response:
+        """With how many versions they have and where their aliases point."""
+        snapshot = await directory.refresh()
+        entries = [
+            {"community": name, "versions": len(snapshot.versions[name]), "aliases": _pointers(snapshot.pointers(name))}
+            for name in snapshot.communities()
+        ]
+        return JSONResponse({"communities": entries})
+
+    @router.get(
+        "/communities/{community}",
+        response_model=schemas.CommunityAdapters,
+        summary="List a community's versions",
+        responses=_errors(400, 404),
+    )
+    async def show_community(community: Community) -> Response:
+        """Oldest first, without training manifests and report cards."""
+        snapshot = await directory.refresh()
+        if community not in snapshot.versions:
+            raise AdapterNotFound(f"There is no community {community!r}.")
+        listed = [_listed(manifest) for manifest in snapshot.manifests(community)]
+        return JSONResponse({"community": community, "aliases": _pointers(snapshot.pointers(community)), "adapters": listed})
+
+    @router.get(
+        "/communities/{community}/adapters/{version}",
+        response_model=schemas.Adapter,
+        summary="Show one version",
+        responses=_errors(400, 404),
+    )
+    async def show_adapter(community: Community, version: Version) -> Response:
+        """With its training manifest and its report card."""
+        return JSONResponse((await registry.show(community, version)).to_json())
+
+    @router.get(
+        "/communities/{community}/adapters/{version}/diff/{other}",
+        response_model=schemas.Diff,
+        summary="Say what differs between two versions",
+        responses=_errors(400, 404),
+    )
+    async def diff(community: Community, version: Version, other: Version) -> Response:
+        """Field by field, inside the training manifest and the report card too."""
+        before, after = await registry.show(community, version), await registry.show(community, other)
+        found = await asyncio.to_thread(changes, before, after)  # report cards can be long
+        return JSONResponse({"from": version, "to": other, "changes": [change.to_json() for change in found]})
+
+
+def _add_versions(router: APIRouter, moves: Moves, uploads: Uploads) -> None:
+    @router.post(
+        "/communities/{community}/adapters",
+        response_model=schemas.Adapter,
+        status_code=201,
+        summary="Publish an adapter",
+        responses={
+            200: {"model": schemas.Adapter, "description": "These bytes are a version already: this one."},
+            **_errors(400, 408, 409, 413),
+        },
+        openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _UPLOAD_FORM}}}},
+    )
+    async def publish(request: Request, community: Community) -> Response:
+        """It is checked whole before anything is stored. No alias moves: nobody is answered by it yet."""
+        async with uploads.receive(request.headers, request.receive) as (folder, documents):
+            try:
+                manifest, is_new = await moves.publish(community, folder, documents)
+            except InvalidAdapter as exc:  # whose sentence may say where the files lie
+                raise InvalidRequest(str(exc).replace(str(folder), "the upload"), param=exc.field) from exc
+        return JSONResponse(manifest.to_json(), status_code=201 if is_new else 200)
+
+    @router.post(
+        "/communities/{community}/adapters/{version}/retire",
+        response_model=schemas.Adapter,
+        summary="Retire a version for good",
+        responses=_errors(400, 404, 409),
+    )
+    async def retire(community: Community, version: Version) -> Response:
+        """Not while an alias points at it. The next gc removes its bytes."""
+        return JSONResponse((await moves.retire(community, version, by=AUTHOR)).to_json())
+
+
+def _add_aliases(router: APIRouter, moves: Moves, body_timeout: float) -> None:
+    @router.put(
+        "/communities/{community}/aliases/{alias}",
+        response_model=schemas.MovedAlias,
+        summary="Let an alias mean a version",
+        responses=_errors(400, 404, 408, 409, 413),
+        openapi_extra=_body_of(schemas.MoveAlias, required=True),
+    )
+    async def put_alias(request: Request, community: Community, alias: Alias) -> Response:
+        """The version first answers a trial on the engine; if it fails, nothing moves. From then on the next request gets it."""
+        wanted = await _read(request, schemas.MoveAlias, body_timeout)
+        if (alias == CANARY) != (wanted.share is not None):
+            words = "is needed for canary: send 0 to 100 percent" if alias == CANARY else "is for canary only: leave it out"
+            raise InvalidRequest(f"share {words}.", param="share")
+        return _moved(await moves.point(community, alias, wanted.version, wanted.share, by=wanted.by))
+
+    @router.delete(
+        "/communities/{community}/aliases/{alias}",
+        status_code=204,
+        response_model=None,
+        summary="Take an alias away",
+        responses=_errors(400, 404, 409),
+    )
+    async def delete_alias(community: Community, alias: Alias) -> Response:
+        """Any but `live`, which only moves."""
+        await moves.clear(community, alias, by=AUTHOR)
+        return Response(status_code=204)
+
+    @router.post(
+        "/communities/{community}/rollback",
+        response_model=schemas.MovedAlias,
+        summary="Let an alias mean what it meant before",
+        responses=_errors(400, 404, 408, 409, 413),
+        openapi_extra=_body_of(schemas.Rollback, required=False),
+    )
+    async def rollback(request: Request, community: Community) -> Response:
+        """`live` if the body names no alias. While no engine answers it moves without a trial."""
+        wanted = await _read(request, schemas.Rollback, body_timeout)
+        return _moved(await moves.rollback(community, alias_name(wanted.alias), by=wanted.by))
+
+
+def _add_upkeep(router: APIRouter, registry: Registry, directory: Directory) -> None:
+    @router.post("/gc", response_model=schemas.Garbage, summary="Remove bytes that no version holds")
+    async def gc() -> Response:
+        """Also uploads to the store that were never finished."""
+        garbage = await registry.gc()
+        return JSONResponse({"removed": list(garbage.removed), "uploads": garbage.uploads})
+
+    @router.post("/verify", response_model=schemas.Verified, summary="Compare all stored bytes with their digests")
+    async def verify() -> Response:
+        """Reads everything: it takes as long as the store takes to read."""
+        verified = await registry.verify()
+        await directory.refresh()
+        damaged = [
+            {
+                "community": damage.manifest.community,
+                "version": damage.manifest.version,
+                "digest": damage.manifest.digest,
+                "reason": damage.reason,
+            }
+            for damage in verified.damaged
+        ]
+        return JSONResponse({"checked": verified.checked, "damaged": damaged})
+
+
+async def _read(request: Request, model: type[_Document], timeout: float) -> _Document:
+    """The request's JSON object; an empty body counts as `{}`. Raises GatewayError or CallerGone."""
+    raw = await read_body(request.scope, request.receive, limit=BODY_BYTES, timeout=timeout)
+    try:
+        return model.model_validate(read_object(raw) if raw else {})
+    except ValidationError as exc:
+        error = exc.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part)[:64] for part in error["loc"])
+        raise InvalidRequest(f"{where} is not valid: {error['msg']}.", param=where) from exc
+
+
+def _body_of(model: type[BaseModel], *, required: bool) -> dict[str, Any]:
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": model.model_json_schema()}}}}
+
+
+def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": schemas.Error, "description": _SAID[status]} for status in statuses}
+
+
+def _pointers(pointers: Mapping[str, Pointer]) -> dict[str, Any]:
+    return {alias: {"version": pointer.version, "share": pointer.share} for alias, pointer in pointers.items()}
+
+
+def _listed(manifest: Manifest) -> dict[str, Any]:
+    content = manifest.to_json()
+    del content["training"], content["report_card"]
+    return content
+
+
+def _moved(moved: Moved) -> Response:
+    return JSONResponse({
+        "community": moved.manifest.community,
+        "alias": moved.alias,
+        "version": moved.pointer.version,
+        "share": moved.pointer.share,
+        "adapter": moved.manifest.to_json(),
+    })  # fmt: skip

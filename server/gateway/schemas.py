@@ -1,0 +1,137 @@
+"""The admin API's documents, as OpenAPI describes them. What is answered is held against them by tests."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from adapters.registry import State
+
+Share = Annotated[float, Field(ge=0, le=100, description="Percent of what asks for `live`.")]
+
+
+class Document(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ErrorObject(Document):
+    message: str = Field(description="One sentence: what happened, what to do.")
+    type: str
+    param: str | None = Field(description="The part of the request that is wrong, where there is one.")
+    code: str | None
+
+
+class Error(Document):
+    """The shape of every error, OpenAI's."""
+
+    error: ErrorObject
+
+
+class ListedAdapter(Document):
+    """One version of one community."""
+
+    community: str
+    version: int
+    digest: str = Field(description="`sha256:` and 64 hex digits, over both files as they are stored.")
+    base_fingerprint: str
+    rank: int
+    alpha: int
+    target_modules: list[str]
+    dtype: str = Field(description="Of the stored weights.")
+    size_bytes: int
+    published_by: str
+    published_at: str = Field(description="UTC, ISO 8601.")
+    state: State
+    reason: str | None = Field(description="Why it is in quarantine.")
+
+
+class Adapter(ListedAdapter):
+    training: dict[str, Any] | None = Field(description="The training manifest, if it came with one.")
+    report_card: dict[str, Any] | None = Field(description="The evaluation, if it came with one.")
+
+
+class Alias(Document):
+    version: int
+    share: Share
+
+
+class Community(Document):
+    community: str
+    versions: int = Field(description="How many were ever published.")
+    aliases: dict[str, Alias]
+
+
+class Communities(Document):
+    communities: list[Community]
+
+
+class CommunityAdapters(Document):
+    community: str
+    aliases: dict[str, Alias]
+    adapters: list[ListedAdapter]
+
+
+class Change(Document):
+    field: str = Field(description="Dotted inside the training manifest and the report card.")
+    from_: Any = Field(alias="from")
+    to: Any
+
+
+class Diff(Document):
+    from_: int = Field(alias="from")
+    to: int
+    changes: list[Change]
+
+
+class MovedAlias(Document):
+    community: str
+    alias: str
+    version: int
+    share: Share
+    adapter: Adapter
+
+
+class Damage(Document):
+    community: str
+    version: int
+    digest: str
+    reason: str
+
+
+class Verified(Document):
+    checked: int
+    damaged: list[Damage]
+
+
+class Garbage(Document):
+    removed: list[str] = Field(description="Digests of adapters that no version holds any more.")
+    uploads: int = Field(description="Uploads that were never finished.")
+
+
+class MoveAlias(Document):
+    """What an alias is to mean."""
+
+    version: int = Field(ge=1, lt=1 << 31, strict=True)
+    share: Share | None = Field(default=None, description="Needed for `canary`, and for nothing else.")
+    by: str = Field(default="admin", max_length=100, description="Who does this, for the record.")
+
+
+class Rollback(Document):
+    alias: str = Field(default="live", max_length=32)
+    by: str = Field(default="admin", max_length=100, description="Who does this, for the record.")
+
+
+class EngineStatus(Document):
+    state: str
+    failure: str | None
+
+
+class RegistryStatus(Document):
+    revision: int | None = Field(description="Grows with every change; null until the registry was read for the first time.")
+    failure: str | None
+
+
+class Status(Document):
+    engine: EngineStatus
+    registry: RegistryStatus
+    base: str
+    models: list[str]
