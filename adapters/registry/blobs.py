@@ -53,6 +53,14 @@ class Staged:
     place: str
 
 
+@dataclass(frozen=True)
+class Stored:
+    """An adapter that is in its place. `size_bytes`: of both files together."""
+
+    digest: str
+    size_bytes: int
+
+
 def digest_of(config_sha256: str, weights_sha256: str) -> str:
     """The digest of an adapter, from the sha256 sums of its two files in hex."""
     return "sha256:" + hashlib.sha256(f"{CONFIG}:{config_sha256}\n{WEIGHTS}:{weights_sha256}\n".encode()).hexdigest()
@@ -130,20 +138,27 @@ class BlobStore:
         with self._told("cleaned up"):
             self._files.delete(staged.place, first=CONFIG)
 
-    def fetch(self, short: str, into: Path) -> str:
-        """Copy an adapter into `into`, a new directory, and return its digest. `short`: the first 16 digits of a digest, or all 64.
+    def find(self, short: str) -> Stored:
+        """Which adapter has a digest that starts with `short`, its first 16 digits or all 64.
 
-        What is written there is verified. Raises BadName, UnknownModel, DamagedAdapter or StoreError; `into` holds nothing then.
+        Raises BadName, UnknownModel, StoreError; DamagedAdapter if there are several.
         """
         if not _SHORT.fullmatch(short):
             raise BadName(f"{short[:80]!r} is not the start of a digest: expected 16 or 64 hex digits.")
         with self._told("read"):
-            found = [digits for digits, entry in self._entries(short).items() if CONFIG in entry.files]
+            found = {digits: entry for digits, entry in self._entries(short).items() if CONFIG in entry.files}
         if not found:
             raise UnknownModel(f"The store holds no adapter {short}.")
         if len(found) > 1:
             raise DamagedAdapter(f"The store holds {len(found)} adapters that start with {short}: retire all but one.")
-        digest, copy = f"sha256:{found[0]}", Folder(into)
+        return next(Stored(f"sha256:{digits}", entry.size_bytes) for digits, entry in found.items())
+
+    def fetch(self, short: str, into: Path) -> str:
+        """Copy the adapter that `find` finds into `into`, a new directory, and return its digest.
+
+        What is written there is verified. Raises BadName, UnknownModel, DamagedAdapter or StoreError; `into` is gone then.
+        """
+        digest, copy = self.find(short).digest, Folder(into)
         with self._told("copied"):
             into.mkdir(parents=True)
         try:

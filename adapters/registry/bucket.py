@@ -7,7 +7,6 @@ Errors are those of the libraries below; an object that is missing is FileNotFou
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 import fsspec  # type: ignore[import-untyped]
@@ -61,18 +60,17 @@ class Bucket:
 
     def entries(self, directory: str, prefix: str = "") -> Mapping[str, Entry]:
         """The prefixes in `directory` that start with `prefix`. One request for each thousand objects."""
-        files: dict[str, set[str]] = {}
-        changed: dict[str, datetime] = {}
-        for key, written in self._find(directory, prefix).items():
+        found: dict[str, Entry] = {}
+        for key, info in self._find(directory, prefix).items():
             name, _, file = key.removeprefix(f"{self.root}/{directory}/").partition("/")
-            files.setdefault(name, set()).add(file)
-            changed[name] = max(written, changed.get(name, written))
-        return {name: Entry(frozenset(held), changed[name]) for name, held in files.items()}
+            written, so_far = info["LastModified"], found.get(name, Entry(frozenset(), 0, info["LastModified"]))
+            found[name] = Entry(so_far.files | {file}, so_far.size_bytes + info["size"], max(so_far.changed, written))
+        return found
 
-    def _find(self, directory: str, prefix: str) -> dict[str, datetime]:
+    def _find(self, directory: str, prefix: str) -> dict[str, Any]:
         place = f"{self.root}/{directory}"
         found = self._files().find(place, prefix=prefix, detail=True)
-        return {key: info["LastModified"] for key, info in found.items() if key.startswith(f"{place}/{prefix}")}
+        return {key: info for key, info in found.items() if key.startswith(f"{place}/{prefix}")}
 
     def _files(self) -> Any:
         with self._opening:

@@ -21,9 +21,10 @@ _NO_PLAIN_FILE = (errno.ELOOP, errno.ENOTDIR, errno.ENXIO)
 
 @dataclass(frozen=True)
 class Entry:
-    """What lies in one directory of a store: its plain files, and when anything of it was last written."""
+    """What lies in one directory of a store: its plain files, their bytes together, and when anything of it was last written."""
 
     files: frozenset[str]
+    size_bytes: int
     changed: datetime
 
 
@@ -114,15 +115,17 @@ class Folder:
 
 def _entry(directory: Path) -> Entry | None:
     try:
-        changed, files = directory.stat(follow_symlinks=False).st_mtime, set()
+        changed, size, files = directory.stat(follow_symlinks=False).st_mtime, 0, set()
         with os.scandir(directory) as found:
             for entry in found:
-                changed = max(changed, entry.stat(follow_symlinks=False).st_mtime)
+                stated = entry.stat(follow_symlinks=False)
+                changed = max(changed, stated.st_mtime)
                 if entry.is_file(follow_symlinks=False):
+                    size += stated.st_size
                     files.add(entry.name)
     except FileNotFoundError:  # somebody else has just deleted it
         return None
-    return Entry(frozenset(files), datetime.fromtimestamp(changed, UTC))
+    return Entry(frozenset(files), size, datetime.fromtimestamp(changed, UTC))
 
 
 def _sync(directory: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.registry.blobs import CONFIG, WEIGHTS, BlobStore, digest_of, open_files
+from adapters.registry.blobs import CONFIG, WEIGHTS, BlobStore, Stored, digest_of, open_files
 from adapters.registry.bucket import PART
 from adapters.registry.errors import BadName, Conflict, DamagedAdapter, StoreError, UnknownModel
 from adapters.registry.folder import Folder
@@ -49,6 +49,7 @@ def test_what_was_committed_comes_back_verified(store: BlobStore, tmp_path: Path
     """Both files, byte for byte, by the whole digest and by its first 16 digits."""
     digest = publish(store)
     assert digest == expected_digest()
+    assert store.find(digest[7:23]) == Stored(digest, len(CONFIGURATION) + len(b"weights"))
     for into, short in ((tmp_path / "a" / "b", digest[7:23]), (tmp_path / "c", digest[7:])):
         assert store.fetch(short, into) == digest
         assert {file.name: file.read_bytes() for file in into.iterdir()} == {CONFIG: CONFIGURATION, WEIGHTS: b"weights"}
