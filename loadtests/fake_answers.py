@@ -5,6 +5,7 @@ Pure. A test holds it against the pinned vLLM. Knows nothing of HTTP, of time or
 
 import json
 import time
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,9 +29,13 @@ class Answer:
     tokens: tuple[str, ...]
     finish_reason: str
     include_usage: bool
+    logprob: float | None
+    """Of each token; None, which no engine that is well writes, for a number that is not there."""
+    logprobs: bool
+    """Whether they are asked for. Only whole chats hold them here."""
 
     @classmethod
-    def to(cls, body: Mapping[str, Any], *, chat: bool, tokens: int, vocabulary: Sequence[str]) -> "Answer":
+    def to(cls, body: Mapping[str, Any], *, chat: bool, tokens: int, vocabulary: Sequence[str], logprob: float | None = -0.5) -> "Answer":
         """What `body` asks for, of `tokens` words at most."""
         limit = body.get("max_completion_tokens") or body.get("max_tokens") or tokens
         length = min(tokens, limit)
@@ -41,9 +46,11 @@ class Answer:
             chat=chat,
             choices=body.get("n") or 1,
             prompt_tokens=_length(body),
-            tokens=tuple(vocabulary[index % len(vocabulary)] for index in range(length)),
+            tokens=tuple(vocabulary[index % len(vocabulary)] for index in range(length if vocabulary else 0)),
             finish_reason="length" if length < tokens else "stop",
             include_usage=bool((body.get("stream_options") or {}).get("include_usage")),
+            logprob=logprob,
+            logprobs=body.get("logprobs") is True,
         )
 
     def usage(self) -> dict[str, int]:
@@ -61,10 +68,16 @@ class Answer:
         head = {"id": self.id, "object": kind, "created": self.created, "model": self.model}
         tail = {"service_tier": None, "system_fingerprint": FINGERPRINT, "usage": {**self.usage(), **_NO_DETAILS}}
         if self.chat:
-            choices = [_chat_choice(index, text, self.finish_reason) for index in range(self.choices)]
+            choices = [{**_chat_choice(index, text, self.finish_reason), "logprobs": self._logprobs()} for index in range(self.choices)]
             return {**head, "choices": choices, **tail, **_NO_CHAT_EXTRAS}
         choices = [_text_choice(index, text, self.finish_reason) for index in range(self.choices)]
         return {**head, "choices": choices, **tail, **_NO_TEXT_EXTRAS}
+
+    def _logprobs(self) -> dict[str, Any] | None:
+        if not self.logprobs:
+            return None
+        told = {"logprob": self.logprob}
+        return {"content": [{"token": each, **told, "bytes": list(each.encode()), "top_logprobs": []} for each in self.tokens]}
 
     def opening(self) -> list[dict[str, Any]]:
         """The chunks that come before any token: in a chat, the role of each choice."""
@@ -140,6 +153,11 @@ def _text_choice(index: int, text: str, finish_reason: str) -> dict[str, Any]:
 
 def _text_piece(index: int, text: str) -> dict[str, Any]:
     return {"index": index, "text": text, "logprobs": None}
+
+
+def usual_logprob(model: str) -> float:
+    """Another one for each model, always the same."""
+    return -(1 + zlib.crc32(model.encode()) % 10_000) / 10_000
 
 
 def model_card(name: str) -> dict[str, Any]:

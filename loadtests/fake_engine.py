@@ -10,7 +10,7 @@ it against the pinned vLLM. Its "tokens" are words. What a user relies on is pro
 import argparse
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from loadtests.fake_answers import BASE, DONE, Answer, dumps, error, error_event, event, model_card, unknown_model
+from loadtests.fake_answers import BASE, DONE, Answer, dumps, error, error_event, event, model_card, unknown_model, usual_logprob
 
 ADAPTER = r"[a-z0-9][a-z0-9-]{0,62}-[0-9a-f]{16}"
 """What an adapter is called on an engine."""
@@ -47,6 +47,17 @@ class Fault(StrEnum):
 
 
 @dataclass(frozen=True)
+class Voice:
+    """How one model answers, where it is not as all the others do."""
+
+    vocabulary: tuple[str, ...] | None = None
+    """None for everybody's, () to say nothing."""
+    logprob: float | None = -0.5
+    """None writes null."""
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True)
 class FakeSettings:
     """Times in seconds. A fault comes after `fault_after` tokens."""
 
@@ -59,6 +70,8 @@ class FakeSettings:
     vocabulary: tuple[str, ...] = ("Läuft", " bei", " dir", "?", " 🙃", ' "quoted"', "\n", " ok")
     adapters: str = ADAPTER
     """Pattern of the names that are known beside `base`."""
+    voices: Mapping[str, Voice] = field(default_factory=dict)
+    """Model → how it answers."""
     slice: int = 0
     """Send streams in pieces of so many bytes; 0: event by event."""
     linger: float = 0.0
@@ -144,10 +157,15 @@ class FakeEngine:
         model = str(body.get("model"))
         if model != BASE and not re.fullmatch(settings.adapters, model):
             return _error_response(unknown_model(model))
+        voice = settings.voices.get(model, Voice(logprob=usual_logprob(model)))
+        if voice.fault is not None:
+            settings = replace(settings, fault=voice.fault)
         refusal = _REFUSALS.get(settings.fault)
         if refusal is not None:
             return _error_response(refusal)
-        answer = Answer.to(body, chat=request.path == CHAT, tokens=settings.tokens, vocabulary=settings.vocabulary)
+        vocabulary = settings.vocabulary if voice.vocabulary is None else voice.vocabulary
+        chat = request.path == CHAT
+        answer = Answer.to(body, chat=chat, tokens=settings.tokens, vocabulary=vocabulary, logprob=voice.logprob)
         if body.get("stream"):
             return await _stream(request, answer, settings)
         if settings.fault is Fault.STALL:
