@@ -13,7 +13,14 @@ settings.load_profile("same")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="The same tests with the large counts: an hour instead of minutes.")
     parser.addoption("--stack-home", help="A TROUPE_HOME to keep: the end-to-end tests then build the demo there only once.")
+
+
+@pytest.fixture(scope="session")
+def soak(request: pytest.FixtureRequest) -> bool:
+    """Whether this run is for the large counts."""
+    return bool(request.config.getoption("--soak"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

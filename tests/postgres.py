@@ -43,13 +43,23 @@ def postgres_server() -> Iterator[PostgresServer]:
     user = "nobody" if os.geteuid() == 0 else None
     if user:
         os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
-    initdb = [bindir / "initdb", "-D", folder / "data", "-U", USER, "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"]
+    initdb: list[str | Path] = [
+        bindir / "initdb",
+        "-D",
+        folder / "data",
+        "-U",
+        USER,
+        "--auth=trust",
+        "--no-sync",
+        "--encoding=UTF8",
+        "--locale=C",
+    ]
     subprocess.run(initdb, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": folder, "fsync": "off", "max_connections": 50}
-    command = [bindir / "postgres", "-D", folder / "data", *(f"--{name}={value}" for name, value in options.items())]
+    command: list[str | Path] = [bindir / "postgres", "-D", folder / "data", *(f"--{name}={value}" for name, value in options.items())]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, user=user, cwd=folder, stdout=log, stderr=log)
     server = PostgresServer(bindir, port)

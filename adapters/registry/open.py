@@ -1,9 +1,11 @@
 """Where a registry is kept, and how it is opened."""
 
+import asyncio
 from pathlib import Path
 
 from adapters.registry.blobs import BlobStore
 from adapters.registry.database import Database
+from adapters.registry.errors import StoreError
 from adapters.registry.index import Index
 from adapters.registry.registry import Registry
 
@@ -26,4 +28,14 @@ async def open_registry(home: Path, *, store_url: str = "", database_url: str = 
     """
     database = Database(database_url or default_database(home))
     await database.migrate()
+    if not store_url:
+        await asyncio.to_thread(_make_folder, default_store(home))
     return Registry(Index(database), BlobStore(store_url or default_store(home)))
+
+
+def _make_folder(path: str) -> None:
+    """A store that is not there counts as lost, not as empty: ours is made with the rest of the home."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as exc:
+        raise StoreError(f"The store {path} cannot be made ({exc.strerror}): make room, or set TROUPE_HOME or TROUPE_STORE_URL.") from exc

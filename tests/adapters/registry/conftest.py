@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.adapters.registry.s3 import s3_service, send
+from tests.postgres import PostgresServer, postgres_server
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +36,17 @@ def store_url(request: pytest.FixtureRequest) -> str:
     """An empty store: a local folder, then a bucket."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'registry' / 'index.db'}"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.database()

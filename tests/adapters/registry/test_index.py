@@ -1,7 +1,7 @@
 """Versions and aliases in SQL: one suite, run on SQLite and on a real PostgreSQL server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
@@ -19,23 +19,8 @@ from adapters.registry import migrations as migrations_package
 from adapters.registry.database import Database, read_url
 from adapters.registry.index import DAMAGED, Index
 from adapters.registry.schema import HEAD, metadata
-from tests.postgres import PostgresServer, postgres_server
 
 BY = "the tests"
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    with postgres_server() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'registry' / 'index.db'}"
-    server: PostgresServer = request.getfixturevalue("postgres")
-    return server.database()
 
 
 @pytest.fixture
