@@ -13,6 +13,7 @@ from typing import Any
 from adapters.registry import strict_json
 from adapters.registry.errors import InvalidAdapter
 from adapters.registry.names import DIGEST
+from adapters.registry.strict_json import shown
 
 FILE = "adapter_config.json"
 MAX_BYTES = 64 << 10
@@ -87,25 +88,25 @@ def _parse(text: bytes) -> dict[str, Any]:
 
 def _check_fields(config: Mapping[str, Any]) -> None:
     if config.get("peft_type") != "LORA":
-        raise InvalidAdapter("peft_type", f"peft_type is {_shown(config.get('peft_type'))}: only LORA adapters are served.")
+        raise InvalidAdapter("peft_type", f"peft_type is {shown(config.get('peft_type'))}: only LORA adapters are served.")
     if config.get("task_type") not in (None, "CAUSAL_LM"):
-        raise InvalidAdapter("task_type", f"task_type is {_shown(config['task_type'])}: only CAUSAL_LM adapters are served.")
+        raise InvalidAdapter("task_type", f"task_type is {shown(config['task_type'])}: only CAUSAL_LM adapters are served.")
     if config.get("bias", "none") != "none":
-        raise InvalidAdapter("bias", f"bias is {_shown(config['bias'])}: biases are not served, train with 'none'.")
+        raise InvalidAdapter("bias", f"bias is {shown(config['bias'])}: biases are not served, train with 'none'.")
     for key, value in config.items():
         if key in _READ or key in _SAYS_NOTHING:
             continue
         if key in _ONLY_DEFAULTS:
             if not any(type(value) is type(default) and value == default for default in _ONLY_DEFAULTS[key]):
-                raise InvalidAdapter(key, f"{key} is {_shown(value)} in {FILE}: adapters that need it are not served, train without it.")
+                raise InvalidAdapter(key, f"{key} is {shown(value)} in {FILE}: adapters that need it are not served, train without it.")
         elif value:
-            raise InvalidAdapter(key, f"{_shown(key)} is set in {FILE}: adapters that use it are not served, train without it.")
+            raise InvalidAdapter(key, f"{shown(key)} is set in {FILE}: adapters that use it are not served, train without it.")
 
 
 def _check_base(name: Any, fingerprint: str) -> None:
     """A name or a path says nothing about what lies there; a fingerprint does."""
     if name is not None and not isinstance(name, str):
-        raise InvalidAdapter("base_model_name_or_path", f"base_model_name_or_path is {_shown(name)}: it must be a name or left out.")
+        raise InvalidAdapter("base_model_name_or_path", f"base_model_name_or_path is {shown(name)}: it must be a name or left out.")
     if name and DIGEST.fullmatch(name) and name != fingerprint:
         raise InvalidAdapter(
             "base_model_name_or_path",
@@ -115,36 +116,31 @@ def _check_base(name: Any, fingerprint: str) -> None:
 
 def _rank(rank: Any, most: int) -> int:
     if type(rank) is not int or not 1 <= rank <= most:
-        raise InvalidAdapter("r", f"The rank r is {_shown(rank)}: it must be 1 to {most}, the largest rank this engine serves.")
+        raise InvalidAdapter("r", f"The rank r is {shown(rank)}: it must be 1 to {most}, the largest rank this engine serves.")
     return rank
 
 
 def _alpha(alpha: Any) -> int:
     """PEFT takes a float as well; one that is whole is the same number."""
     if type(alpha) not in (int, float) or alpha != int(alpha) or not 1 <= alpha <= MAX_ALPHA:
-        raise InvalidAdapter("lora_alpha", f"lora_alpha is {_shown(alpha)}: it must be a whole number from 1 to {MAX_ALPHA}.")
+        raise InvalidAdapter("lora_alpha", f"lora_alpha is {shown(alpha)}: it must be a whole number from 1 to {MAX_ALPHA}.")
     return int(alpha)
 
 
 def _flag(name: str, value: Any) -> bool:
     if value is not None and type(value) is not bool:
-        raise InvalidAdapter(name, f"{name} is {_shown(value)}: it must be true or false.")
+        raise InvalidAdapter(name, f"{name} is {shown(value)}: it must be true or false.")
     return bool(value)
 
 
 def _target_modules(modules: Any) -> tuple[str, ...]:
     if isinstance(modules, str):
-        raise InvalidAdapter("target_modules", f"target_modules is the pattern {_shown(modules)}: list the modules by name instead.")
+        raise InvalidAdapter("target_modules", f"target_modules is the pattern {shown(modules)}: list the modules by name instead.")
     if not isinstance(modules, list) or not modules or not all(isinstance(module, str) for module in modules):
-        raise InvalidAdapter("target_modules", f"target_modules is {_shown(modules)}: it must be a list of module names.")
+        raise InvalidAdapter("target_modules", f"target_modules is {shown(modules)}: it must be a list of module names.")
     unknown = sorted(set(modules) - set(LINEARS))
     if unknown:
-        raise InvalidAdapter("target_modules", f"target_modules holds {_shown(unknown[0])}: only {', '.join(LINEARS)} are served.")
+        raise InvalidAdapter("target_modules", f"target_modules holds {shown(unknown[0])}: only {', '.join(LINEARS)} are served.")
     if len(set(modules)) != len(modules):
         raise InvalidAdapter("target_modules", "target_modules names a module twice: name each once.")
     return tuple(sorted(modules))
-
-
-def _shown(value: Any) -> str:
-    """One short line, whatever the value is."""
-    return repr(value)[:60]

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 from adapters.registry import strict_json
 from adapters.registry.errors import InvalidAdapter
+from adapters.registry.strict_json import shown
 
 FILE = "adapter_model.safetensors"
 MAX_HEADER_BYTES = 1 << 20
@@ -80,7 +81,7 @@ def read_header(file: BinaryIO) -> Header:
         end = 0
         for tensor in tensors:
             if tensor.span[0] != end:
-                raise ValueError(f"has a gap or an overlap before the bytes of {repr(tensor.name)[:80]}")
+                raise ValueError(f"has a gap or an overlap before the bytes of {shown(tensor.name)}")
             end = tensor.span[1]
         size = file.seek(0, os.SEEK_END)
         if size != start + end:
@@ -97,14 +98,14 @@ def _check_metadata(metadata: Any) -> None:
 
 def _tensor(name: str, entry: Any) -> Tensor:
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise ValueError(f"has an entry {repr(name)[:80]} that is not dtype, shape and data_offsets")
+        raise ValueError(f"has an entry {shown(name)} that is not dtype, shape and data_offsets")
     dtype, shape, span = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPE_BYTES:
-        raise ValueError(f"holds {repr(name)[:80]} of dtype {repr(dtype)[:20]}, and only {', '.join(DTYPE_BYTES)} are allowed")
+        raise ValueError(f"holds {shown(name)} of dtype {shown(dtype)}, and only {', '.join(DTYPE_BYTES)} are allowed")
     if not (_whole(shape) and 1 <= len(shape) <= 4 and _whole(span) and len(span) == 2):
-        raise ValueError(f"has a shape or offsets of {repr(name)[:80]} that are not what the format says")
+        raise ValueError(f"has a shape or offsets of {shown(name)} that are not what the format says")
     if span[1] - span[0] != math.prod(shape) * DTYPE_BYTES[dtype] or span[1] <= span[0]:
-        raise ValueError(f"holds {repr(name)[:80]} with not as many bytes as its shape says")
+        raise ValueError(f"holds {shown(name)} with not as many bytes as its shape says")
     return Tensor(name, dtype, tuple(shape), (span[0], span[1]))
 
 

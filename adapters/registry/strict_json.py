@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _DIGITS = 20
+_SHOWN = 80
 
 
 def parse(text: bytes, *, depth: int, brackets: int) -> Any:
@@ -29,6 +30,12 @@ def parse(text: bytes, *, depth: int, brackets: int) -> Any:
     except json.JSONDecodeError as exc:
         raise ValueError("is not JSON") from exc
     return value
+
+
+def shown(value: Any) -> str:
+    """One short line for a message, whatever a stranger put there: no line ends, nothing that does not print."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 def _check_nesting(text: bytes, depth: int, brackets: int) -> None:

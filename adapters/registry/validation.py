@@ -19,6 +19,7 @@ from adapters.registry.plain_file import open_plain
 from adapters.registry.safetensors_header import FILE as WEIGHTS
 from adapters.registry.safetensors_header import Header, Tensor, read_header
 from adapters.registry.serving_copy import rounded
+from adapters.registry.strict_json import shown
 
 __all__ = ["CONFIG", "LINEARS", "WEIGHTS", "ValidAdapter", "check_tensors", "validate"]
 
@@ -27,10 +28,10 @@ _PREFIX = "base_model.model."
 _HALVES = {"lora_A.weight": "A", "lora_B.weight": "B"}
 _NOT_SERVED = {
     "lora_magnitude_vector": "DoRA",
-    "lora_embedding": "a LoRA of the embedding",
-    "embed_tokens": "a LoRA of the embedding",
-    "lm_head": "a LoRA of the head",
     "modules_to_save": "a whole module",
+    "lora_embedding": "a LoRA of the embedding",
+    "embed_tokens": "a change of the embedding",
+    "lm_head": "a change of the head",
     ".bias": "a bias",
 }
 """What PEFT also writes, by a part of the name of its tensors."""
@@ -75,7 +76,7 @@ def _check_files(directory: Path) -> None:
         raise InvalidAdapter("directory", f"The adapter's directory cannot be read ({exc.strerror}): give one that holds it.") from exc
     extra = sorted(found - {CONFIG, WEIGHTS})
     if extra:
-        raise InvalidAdapter(extra[0], f"The adapter holds {extra[0][:40]!r}: exactly {CONFIG} and {WEIGHTS} are accepted, take it out.")
+        raise InvalidAdapter(extra[0], f"The adapter holds {shown(extra[0])}: exactly {CONFIG} and {WEIGHTS} are accepted, take it out.")
 
 
 def check_tensors(tensors: Sequence[Tensor], config: LoraConfig, base: Base) -> None:
@@ -102,9 +103,9 @@ def _place(name: str, base: Base) -> tuple[str, str]:
         return module, half
     for part, kind in _NOT_SERVED.items():
         if part in name:
-            raise InvalidAdapter(name, f"The weights hold {repr(name)[:120]}: {kind} is not served, train without it.")
+            raise InvalidAdapter(name, f"The weights hold {shown(name)}: {kind} is not served, train without it.")
     raise InvalidAdapter(
-        name, f"The weights hold {repr(name)[:120]}, which is no LoRA weight of a linear layer of this base: train it on this one."
+        name, f"The weights hold {shown(name)}, which is no LoRA weight of a linear layer of this base: train it on this one."
     )
 
 
@@ -119,8 +120,8 @@ def _check_shapes(module: str, a: tuple[int, ...], b: tuple[int, ...], rank: int
     if a != (rank, into) or b != (out, rank):
         raise InvalidAdapter(
             module,
-            f"{module} is {b} x {a} in the adapter and {(out, rank)} x {(rank, into)} would fit: it was trained for another base, train it on"
-            " this one.",
+            f"{module} is {b} x {a} in the adapter and {(out, rank)} x {(rank, into)} would fit: it was trained for another base,"
+            " train it on this one.",
         )
 
 

@@ -9,7 +9,7 @@ import pytest
 from adapters.registry import Base, InvalidAdapter, read_base
 from adapters.registry.safetensors_header import MAX_TENSORS
 from adapters.registry.validation import validate
-from tests.adapters.registry.tiny import adapter_tensors, write_adapter, write_base, write_raw_safetensors, write_safetensors
+from tests.adapters.registry.tiny import adapter_tensors, safetensors_file, write_adapter, write_base, write_safetensors
 
 WEIGHTS = "adapter_model.safetensors"
 NAME = "base_model.model.model.layers.0.mlp.up_proj.lora_A.weight"
@@ -114,7 +114,7 @@ HEADERS: list[tuple[str, object, bytes]] = [
 def test_a_hostile_header_is_refused(tmp_path: Path, base: Base, header: object, body: bytes) -> None:
     """Spans must be contiguous, exact and as large as shape and dtype say."""
     path = write_adapter(tmp_path / "a")
-    write_raw_safetensors(path / WEIGHTS, header, body)
+    (path / WEIGHTS).write_bytes(safetensors_file(header, body))
     with pytest.raises(InvalidAdapter) as refused:
         validate(path, base, max_rank=8)
     assert refused.value.field == WEIGHTS

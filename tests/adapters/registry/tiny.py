@@ -1,6 +1,7 @@
 """A base and adapters of a few kilobytes, written by hand: the registry never looks at what the numbers are."""
 
 import json
+import math
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,25 +10,32 @@ from typing import Any
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
+from adapters.registry.safetensors_header import DTYPE_BYTES
+
 HIDDEN, LAYERS = 4, 1
 LINEARS = {"self_attn.q_proj": (HIDDEN, HIDDEN), "mlp.up_proj": (8, HIDDEN)}
 
 
-def write_safetensors(path: Path, tensors: Mapping[str, tuple[int, ...]], *, fill: bytes = b"\x01", tail: bytes = b"") -> None:
-    """A file of float32 tensors of these shapes, each byte `fill`."""
+def header_of(tensors: Mapping[str, tuple[int, ...]], dtype: str = "F32") -> tuple[dict[str, Any], int]:
+    """The header of tensors of these shapes that lie one behind the other, and how many bytes they are."""
     header, offset = {}, 0
     for name, shape in tensors.items():
-        size = 4
-        for length in shape:
-            size *= length
-        header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [offset, offset + size]}
+        size = math.prod(shape) * DTYPE_BYTES[dtype]
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [offset, offset + size]}
         offset += size
-    write_raw_safetensors(path, header, fill * offset + tail)
+    return header, offset
 
 
-def write_raw_safetensors(path: Path, header: object, body: bytes) -> None:
-    text = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + body)
+def safetensors_file(header: object, body: bytes) -> bytes:
+    """The bytes of a file with this header, which may be anything that JSON can say, or bytes as they are."""
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + body
+
+
+def write_safetensors(path: Path, tensors: Mapping[str, tuple[int, ...]], *, fill: bytes = b"\x01", tail: bytes = b"") -> None:
+    """A file of float32 tensors of these shapes, each byte `fill`."""
+    header, size = header_of(tensors)
+    path.write_bytes(safetensors_file(header, fill * size + tail))
 
 
 def write_base(path: Path, *, fill: bytes = b"\x02", **config: Any) -> Path:
@@ -44,17 +52,21 @@ def write_base(path: Path, *, fill: bytes = b"\x02", **config: Any) -> Path:
     return path
 
 
-def adapter_tensors(rank: int = 2) -> dict[str, tuple[int, ...]]:
+def adapter_tensors(rank: int = 2, linears: Mapping[str, tuple[int, int]] = LINEARS) -> dict[str, tuple[int, ...]]:
+    """The shapes of a LoRA on these linear layers of layer 0, each (out, in), by the name of the tensor."""
     tensors: dict[str, tuple[int, ...]] = {}
-    for name, (out, into) in LINEARS.items():
+    for name, (out, into) in linears.items():
         tensors[f"base_model.model.model.layers.0.{name}.lora_A.weight"] = (rank, into)
         tensors[f"base_model.model.model.layers.0.{name}.lora_B.weight"] = (out, rank)
     return tensors
 
 
+def adapter_config(rank: int = 2, **config: Any) -> dict[str, Any]:
+    return {"peft_type": "LORA", "r": rank, "lora_alpha": 4, "target_modules": ["q_proj", "up_proj"], "bias": "none", **config}
+
+
 def write_adapter(path: Path, *, rank: int = 2, fill: bytes = b"\x01", **config: Any) -> Path:
     path.mkdir(parents=True)
-    told = {"peft_type": "LORA", "r": rank, "lora_alpha": 4, "target_modules": ["q_proj", "up_proj"], "bias": "none"}
-    (path / "adapter_config.json").write_text(json.dumps({**told, **config}))
+    (path / "adapter_config.json").write_text(json.dumps(adapter_config(rank, **config)))
     write_safetensors(path / "adapter_model.safetensors", adapter_tensors(rank), fill=fill)
     return path
