@@ -10,6 +10,7 @@ import errno
 import fcntl
 import json
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from typing import Any, TextIO
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
 
-from adapters.registry import Base, ModelRef, Registry, read_base, verified_path
+from adapters.registry import LIVE, Base, ModelRef, Registry, Snapshot, UnknownModel, read_base
 
 
 class StartError(Exception):
@@ -29,10 +30,10 @@ class StartError(Exception):
 
 @dataclass(frozen=True)
 class Stage:
-    """What is served: the base, and the registry; `notes` say which communities are not, and why."""
+    """What is served: the base, and the communities with a live adapter made for it; `notes` say which are not, and why."""
 
     base: Base
-    registry: Registry
+    communities: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -49,6 +50,16 @@ def open_home(home: Path) -> TextIO:
     return lock
 
 
+def empty_folder(path: Path) -> Path:
+    """Make `path`, without what a killed run may have left in it."""
+    try:
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(mode=0o700, exist_ok=True)
+    except OSError as exc:
+        raise StartError(f"{path} cannot be made ({exc.strerror}): mend its permissions or make room.") from exc
+    return path
+
+
 def listening_socket(host: str, port: int) -> socket.socket:
     """The gateway's listening socket, taken before any long work so that a port in use is found at once."""
     try:
@@ -62,26 +73,31 @@ def listening_socket(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def prepare_demo(home: Path, quantization: str, *, max_rank: int) -> Stage:
+async def prepare_demo(home: Path, registry: Registry, quantization: str, *, max_rank: int) -> Stage:
     """Build the demo, or find it built, and publish its adapters as their communities' live ones."""
     if quantization not in ("bitsandbytes", "none"):
         raise StartError(f"The demo's base is not an {quantization} one: set TROUPE_ENGINE_QUANTIZATION to bitsandbytes, or TROUPE_BASE.")
     paths = await _run_demo_build(home)
-    base, registry = read_base(Path(paths["base"]), quantization), Registry(home / "registry")
-    try:
-        for community, directory in paths["adapters"].items():
-            manifest = registry.publish(community, Path(directory), base=base, max_rank=max_rank)
-            live = registry.aliases(community).get("live")
-            if live is None or registry.resolve(ModelRef(community)).base_fingerprint != base.fingerprint:
-                registry.promote(community, manifest.version)
-    except OSError as exc:
-        raise StartError(f"The demo's adapters could not be stored ({exc.strerror}): make room in {home} and start again.") from exc
-    return _checked(base, registry)
+    base = read_base(Path(paths["base"]), quantization)
+    for community, directory in paths["adapters"].items():
+        manifest = await registry.publish(community, Path(directory), base=base, max_rank=max_rank, by="demo")
+        if _live_fingerprint(await registry.snapshot(), community) != base.fingerprint:
+            await registry.promote(community, manifest.version, by="demo")
+    return _stage(base, await registry.snapshot())
 
 
-def prepare_base(home: Path, base: str, quantization: str) -> Stage:
+async def prepare_base(registry: Registry, base: str, quantization: str) -> Stage:
     """Use the base that the operator named: a directory, or a model of the Hugging Face hub."""
-    return _checked(read_base(_base_directory(base), quantization), Registry(home / "registry"))
+    directory = await asyncio.to_thread(_base_directory, base)
+    return _stage(read_base(directory, quantization), await registry.snapshot())
+
+
+def _live_fingerprint(snapshot: Snapshot, community: str) -> str | None:
+    """Of the base that the community's live adapter was made for; None without one."""
+    try:
+        return snapshot.resolve(ModelRef(community)).base_fingerprint
+    except UnknownModel:
+        return None
 
 
 def _base_directory(base: str, download: Callable[[str], str] = snapshot_download) -> Path:
@@ -96,19 +112,16 @@ def _base_directory(base: str, download: Callable[[str], str] = snapshot_downloa
         ) from exc
 
 
-def _checked(base: Base, registry: Registry) -> Stage:
-    """Every live adapter that was made for this base is whole; a community whose adapter was made for another is only noted."""
-    notes = []
-    for community in registry.communities():
-        if "live" not in registry.aliases(community):
-            continue
-        manifest = registry.resolve(ModelRef(community))
-        if manifest.base_fingerprint != base.fingerprint:
-            notes.append(f"{community} is not served: its live adapter (version {manifest.version}) was made for another base.")
-            continue
-        if verified_path(registry.adapters, manifest.engine_name) is None:
-            raise StartError(f"The files of {community} version {manifest.version} are gone from {registry.adapters}: publish it again.")
-    return Stage(base, registry, tuple(notes))
+def _stage(base: Base, snapshot: Snapshot) -> Stage:
+    served, notes = [], []
+    for community in snapshot.communities():
+        fingerprint = _live_fingerprint(snapshot, community)
+        if fingerprint == base.fingerprint:
+            served.append(community)
+        elif fingerprint is not None:
+            version = snapshot.pointers(community)[LIVE].version
+            notes.append(f"{community} is not served: its live adapter (version {version}) was made for another base.")
+    return Stage(base, tuple(served), tuple(notes))
 
 
 async def _run_demo_build(home: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from socket import socket
 import uvicorn
 from pydantic import SecretStr
 
+from adapters.registry import default_store, open_registry
 from server.engine.argv import ArgumentError, served_context
 from server.engine.settings import EngineSettings
 from server.fleet.engine import Engine, EngineState
@@ -29,7 +30,7 @@ from server.gateway.app import create_app
 from server.gateway.protocol import server_config
 from server.gateway.settings import GatewaySettings
 from server.keys import kept_key
-from server.prepare import Stage, StartError, listening_socket, open_home, prepare_base, prepare_demo
+from server.prepare import Stage, StartError, empty_folder, listening_socket, open_home, prepare_base, prepare_demo
 
 Say = Callable[[str], None]
 
@@ -55,21 +56,24 @@ async def serve(settings: GatewaySettings, engine_settings: EngineSettings, *, b
     if task := asyncio.current_task():
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # until the server takes the signals over
     with open_home(settings.home), listening_socket(settings.host, settings.port) as listener:
-        if demo or not base:
-            stage = await prepare_demo(settings.home, engine_settings.quantization, max_rank=engine_settings.max_lora_rank)
-        else:
-            stage = prepare_base(settings.home, base, engine_settings.quantization)
-        for note in stage.notes:
-            say(note)
-        _log(settings)
-        settings = _with_keys(settings, _context(engine_settings, stage), listener.getsockname()[1])
+        database_url = settings.database_url.get_secret_value()
+        registry = await open_registry(settings.home, store_url=settings.store_url, database_url=database_url)
         run = _run_folder()
         try:
+            if demo or not base:
+                stage = await prepare_demo(settings.home, registry, engine_settings.quantization, max_rank=engine_settings.max_lora_rank)
+            else:
+                stage = await prepare_base(registry, base, engine_settings.quantization)
+            for note in stage.notes:
+                say(note)
+            _log(settings)
+            settings = _with_keys(settings, _context(engine_settings, stage), listener.getsockname()[1])
             engine = _engine(engine_settings, stage, settings, run)
-            app = create_app(settings, engine=engine, registry=stage.registry, base=stage.base)
-            server = Server(server_config(app, settings))
-            await _run(server, engine, listener, settings, stage, say)
+            max_rank, scratch = engine_settings.max_lora_rank, empty_folder(settings.home / "uploads")
+            app = create_app(settings, engine=engine, registry=registry, base=stage.base, max_rank=max_rank, scratch=scratch)
+            await _run(Server(server_config(app, settings)), engine, listener, settings, stage, say)
         finally:
+            await registry.close()
             shutil.rmtree(run, ignore_errors=True)
 
 
@@ -87,7 +91,7 @@ async def _run(server: uvicorn.Server, engine: Engine, listener: socket, setting
     if failure:
         server.should_exit = True
     elif not serving.done():
-        say(greeting(settings, stage.registry.communities()))
+        say(greeting(settings, stage.communities))
     await serving
     if failure:
         raise StartError(failure)
@@ -114,7 +118,7 @@ def _engine(settings: EngineSettings, stage: Stage, gateway: GatewaySettings, ru
         return RemoteEngine(gateway.engine_url, api_key=settings.api_key.get_secret_value())
     key = secrets.token_hex(24)
     told = settings.model_copy(update={
-        "base": stage.base.path, "home": gateway.home, "adapters": stage.registry.adapters,
+        "base": stage.base.path, "home": gateway.home, "store_url": gateway.store_url or default_store(gateway.home),
         "socket": run / "engine.sock", "api_key": SecretStr(key), "lifeline": True,
     })  # fmt: skip
     return LocalEngine(

@@ -31,6 +31,11 @@ class GatewaySettings(BaseSettings):
     engine_url: str = ""
     """An engine that somebody else runs; empty for one of our own, on this machine."""
 
+    store_url: str = ""
+    """Where adapters' bytes are kept: a folder or `s3://BUCKET/PREFIX`; empty for a folder below `home`."""
+    database_url: SecretStr = SecretStr("")
+    """Where versions and aliases are kept: `postgresql://USER:PASSWORD@HOST/NAME`; empty for a SQLite file below `home`."""
+
     context_length: int | None = Field(default=None, ge=1)
     """Tokens of prompt and answer together; None for what the base can hold."""
     default_max_tokens: int = Field(default=512, ge=1)

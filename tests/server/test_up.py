@@ -1,7 +1,6 @@
 """`troupe up` that cannot start: one sentence, exit code 1, nothing left, and the next start is not in its way."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.registry import ModelRef, Registry, read_base
 from server.keys import kept_key
-from tests.adapters.registry.tiny import write_adapter, write_base
+from tests.adapters.registry.tiny import write_base
 from tests.end_to_end.stack import processes_of
 
 TROUPE = str(Path(sys.executable).with_name("troupe"))
@@ -72,20 +70,6 @@ def test_a_base_without_a_usable_tokenizer(home: Path, base: Path) -> None:
     assert "tokenizer" in sentence_of(run_up(home, TROUPE_BASE=str(base)))
 
 
-def test_adapters_that_are_gone_or_damaged(home: Path, base: Path, tmp_path: Path) -> None:
-    """A live adapter whose files are missing, or not the published ones, is told by its name."""
-    registry = Registry(home / "registry")
-    manifest = registry.publish("zizou", write_adapter(tmp_path / "a"), base=read_base(base, "bitsandbytes"), max_rank=8)
-    registry.promote("zizou", 1)
-    folder = registry.adapters / manifest.engine_name
-    (folder / "adapter_model.safetensors").chmod(0o644)
-    (folder / "adapter_model.safetensors").write_bytes(b"other bytes")
-    assert "zizou" in sentence_of(run_up(home, TROUPE_BASE=str(base)))
-    shutil.rmtree(folder)
-    assert "zizou" in sentence_of(run_up(home, TROUPE_BASE=str(base)))
-    assert registry.resolve(ModelRef("zizou")) == manifest
-
-
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -102,11 +86,18 @@ def test_settings_that_make_no_sense(home: Path, base: Path, name: str, value: s
     assert not (home / "keys").exists()
 
 
-def test_a_damaged_index(home: Path, base: Path) -> None:
+def test_a_damaged_database(home: Path, base: Path) -> None:
     """The file is named."""
     (home / "registry").mkdir(parents=True)
-    (home / "registry" / "index.json").write_text("{")
-    assert "index.json" in sentence_of(run_up(home, TROUPE_BASE=str(base)))
+    (home / "registry" / "index.db").write_bytes(b"not a database" * 500)
+    assert "index.db" in sentence_of(run_up(home, TROUPE_BASE=str(base)))
+
+
+def test_a_database_that_does_not_answer(home: Path, base: Path) -> None:
+    """One sentence, and the password is not in it."""
+    ran = run_up(home, TROUPE_BASE=str(base), TROUPE_DATABASE_URL="postgresql://troupe:hunter2@127.0.0.1:1/troupe")
+    assert "TROUPE_DATABASE_URL" in sentence_of(ran)
+    assert "hunter2" not in ran.stdout + ran.stderr
 
 
 def test_a_quantization_that_the_base_does_not_have(home: Path, base: Path) -> None:
