@@ -90,7 +90,8 @@ class Database:
         except (SQLAlchemyError, OSError, TimeoutError) as exc:
             cause = getattr(exc, "orig", None) or exc
             said = " ".join(str(cause).split())[:200] or type(cause).__name__
-            raise DatabaseError(f"The database {self} cannot be used ({said}): check it, or TROUPE_DATABASE_URL.") from exc
+            advice = "make room, mend its permissions or put a copy back" if self._is_sqlite else "check it, or TROUPE_DATABASE_URL"
+            raise DatabaseError(f"The database {self} cannot be used ({said}): {advice}.") from exc
 
 
 def read_url(url: str) -> URL:
