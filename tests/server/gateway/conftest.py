@@ -1,6 +1,7 @@
 """One gateway for each module of tests, as new for each test."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -25,6 +26,13 @@ def settings() -> GatewaySettings:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def open_gateway(tmp_path_factory: pytest.TempPathFactory, base: Base, settings: GatewaySettings) -> AsyncIterator[Stage]:
     async with open_stage(tmp_path_factory.mktemp("g"), base, settings) as stage:
+        yield stage
+
+
+@pytest_asyncio.fixture
+async def fresh(tmp_path: Path, base: Base, settings: GatewaySettings) -> AsyncIterator[Stage]:
+    """One that no other test has touched, for those that move aliases."""
+    async with open_stage(tmp_path, base, settings) as stage:
         yield stage
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 import json
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -16,16 +15,20 @@ import uvicorn
 from openai import AsyncOpenAI
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from adapters.registry import Base, Manifest, ModelRef, UnknownModel, read_base
+from adapters.registry import Base, Manifest, read_base
 from loadtests.fake_engine import FakeEngine, FakeSettings
 from server.fleet.engine import Endpoint, EngineState
 from server.gateway.app import create_app
 from server.gateway.protocol import server_config
+from server.gateway.registry import Registry
 from server.gateway.settings import GatewaySettings
 from tests.adapters.registry import tiny
+from tests.server.gateway.memory_registry import MemoryRegistry, manifest
 
 CHAT_KEY, ADMIN_KEY, ENGINE_KEY = "tr_chat_key", "tr_admin_key", "engine-key-that-stays-inside"
 CONTEXT = 128
+MAX_RANK = 8
+ADMIN = {"authorization": f"Bearer {ADMIN_KEY}"}
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 TEXTS = ("who wins tonight?", "läuft bei dir 🙃", "the kernel compiles itself by now", "user assistant system")
 TEMPLATE = (
@@ -57,43 +60,6 @@ def write_base(path: Path) -> Path:
     return path
 
 
-def manifest(base: Base, community: str, version: int = 1, *, fingerprint: str | None = None) -> Manifest:
-    return Manifest(
-        community=community,
-        version=version,
-        digest="sha256:" + hashlib.sha256(f"{community}@{version}".encode()).hexdigest(),
-        base_fingerprint=fingerprint or base.fingerprint,
-        rank=2,
-        alpha=4,
-        target_modules=("q_proj",),
-        size_bytes=1,
-        published_at="2026-11-20T12:00:00+00:00",
-    )
-
-
-class MemoryRegistry:
-    """The part of the registry that serving needs, in a dictionary."""
-
-    def __init__(self) -> None:
-        self.held: dict[str, dict[str | int, Manifest]] = {}
-        self.failure: Exception | None = None
-
-    def add(self, entry: Manifest, *aliases: str) -> Manifest:
-        self.held.setdefault(entry.community, {}).update(dict.fromkeys((entry.version, *aliases), entry))
-        return entry
-
-    def communities(self) -> tuple[str, ...]:
-        if self.failure is not None:
-            raise self.failure
-        return tuple(sorted(self.held))
-
-    def resolve(self, ref: ModelRef) -> Manifest:
-        try:
-            return self.held[ref.community][ref.version or ref.alias]
-        except KeyError as exc:
-            raise UnknownModel(f"There is no adapter {str(ref)!r}.") from exc
-
-
 @dataclass
 class StandingEngine:
     """An engine whose state a test sets."""
@@ -121,12 +87,15 @@ class Server(uvicorn.Server):
 class Stage:
     """What a test holds: the gateway's address, and both of its neighbours."""
 
+    scratch: Path
     port: int
     server: Server
     serving: "asyncio.Task[None]"
     fake: FakeEngine
     engine: StandingEngine
-    registry: MemoryRegistry
+    registry: Registry
+    memory: MemoryRegistry
+    """The same registry, where it is the one in memory."""
     base: Base
     http: httpx.AsyncClient
     sdk: AsyncOpenAI
@@ -138,13 +107,22 @@ class Stage:
         self.fake.settings = FakeSettings(api_key=ENGINE_KEY)
         self.fake.received.clear()
         self.engine.state, self.engine.failure = EngineState.READY, None
-        self.registry.failure = None
+        self.memory.failure = None
 
     def sdk_with(self, key: str) -> AsyncOpenAI:
         return self.sdk.with_options(api_key=key)
 
     def fault(self, **changes: Any) -> None:
         self.fake.settings = replace(self.fake.settings, **changes)
+
+    async def seen(self) -> None:
+        """Until the gateway knows what was done to its registry behind its back."""
+        revision = (await self.registry.snapshot()).revision
+        async with asyncio.timeout(5):
+            while True:
+                status = (await self.http.get("/admin/v1/status", headers=ADMIN)).json()
+                if status["registry"]["revision"] == revision:
+                    return
 
     async def metric(self, line: str) -> float:
         """The value behind `line` in /metrics, once nothing is being answered any more; 0 while it is not there."""
@@ -167,21 +145,32 @@ class Stage:
             writer.close()
 
 
+def populate(registry: MemoryRegistry, base: Base) -> list[Manifest]:
+    """Two communities that are live, one with a version that waits; one without an alias, and one of another base."""
+    return [
+        registry.add(manifest(base, "zizou"), "live"),
+        registry.add(manifest(base, "zizou", 2), "canary"),
+        registry.add(manifest(base, "greybeards"), "live"),
+        registry.add(manifest(base, "strangers", fingerprint="sha256:" + "f" * 64), "live"),
+        registry.add(manifest(base, "unborn")),
+    ]
+
+
 @asynccontextmanager
-async def open_stage(folder: Path, base: Base, settings: GatewaySettings) -> AsyncIterator[Stage]:
-    registry = MemoryRegistry()
-    zizou = registry.add(manifest(base, "zizou"), "live")
-    canary = registry.add(manifest(base, "zizou", 2), "canary")
-    beards = registry.add(manifest(base, "greybeards"), "live")
-    foreign = registry.add(manifest(base, "strangers", fingerprint="sha256:" + "f" * 64), "live")
-    registry.add(manifest(base, "unborn"))
-    path = folder / "engine.sock"
+async def open_stage(folder: Path, base: Base, settings: GatewaySettings, registry: Registry | None = None) -> AsyncIterator[Stage]:
+    """`registry`: one to use in place of the one in memory."""
+    memory = MemoryRegistry()
+    entries = populate(memory, base)
+    path, scratch = folder / "engine.sock", folder / "scratch"
+    scratch.mkdir()
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     async with FakeEngine(FakeSettings(api_key=ENGINE_KEY), socket=path) as fake:
         engine = StandingEngine(Endpoint("http://engine", path, ENGINE_KEY))
-        server = Server(server_config(create_app(settings, engine=engine, registry=registry, base=base), settings))
+        used = registry or memory
+        app = create_app(settings, engine=engine, registry=used, base=base, max_rank=MAX_RANK, scratch=scratch, refresh_every=0.01)
+        server = Server(server_config(app, settings))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not serving.done():  # noqa: ASYNC110 (uvicorn has nothing to wait for)
             await asyncio.sleep(0.005)
@@ -191,13 +180,14 @@ async def open_stage(folder: Path, base: Base, settings: GatewaySettings) -> Asy
                 httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {CHAT_KEY}"}, timeout=30) as http,
                 AsyncOpenAI(base_url=f"{url}/v1", api_key=CHAT_KEY, max_retries=0, timeout=30) as sdk,
             ):
-                names = [text for each in (zizou, canary, beards, foreign) for text in (each.engine_name, each.digest[7:])]
+                names = [text for each in entries[:4] for text in (each.engine_name, each.digest[7:])]
                 hidden = (*names, ENGINE_KEY, str(folder), str(base.path), "vllm.", "/srv/secret")
-                yield Stage(port, server, serving, fake, engine, registry, base, http, sdk, hidden)
+                yield Stage(scratch, port, server, serving, fake, engine, used, memory, base, http, sdk, hidden)
         finally:
             server.should_exit = True
             await serving
         assert engine.began == 0
+        assert list(scratch.iterdir()) == []
 
 
 def read_tiny_base(path: Path) -> Base:

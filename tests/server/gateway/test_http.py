@@ -9,7 +9,7 @@ import uvloop
 
 from adapters.registry import Base
 from server.gateway.settings import GatewaySettings
-from tests.server.gateway.stage import CHAT_KEY, ENGINE_KEY, Stage, open_stage
+from tests.server.gateway.stage import ADMIN, CHAT_KEY, ENGINE_KEY, Stage, open_stage
 
 MODULE = pytest.mark.asyncio(loop_scope="module")
 CHAT = "/v1/chat/completions"
@@ -186,8 +186,8 @@ async def test_garbage_during_an_answer_does_not_get_into_it(stage: Stage) -> No
 @MODULE
 async def test_a_bug_is_said_in_the_same_shape(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     """500 without a word on why; the log has it, under the request's id."""
-    stage.registry.failure = OSError("/srv/secret/path")
-    response = await stage.http.get("/v1/models")
+    stage.memory.failure = OSError("/srv/secret/path")
+    response = await stage.http.get("/admin/v1/communities", headers=ADMIN)
     assert (response.status_code, response.json()["error"]["code"]) == (500, "internal_error")
     assert "secret" not in response.text
     assert response.headers["x-request-id"] in caplog.text

@@ -10,7 +10,8 @@ from server.gateway.auth import Authenticator, Scope
 from server.gateway.errors import Forbidden, Unauthorized
 from server.gateway.settings import MAX_KEY_LENGTH, GatewaySettings
 from server.gateway.upstream import translate
-from tests.server.gateway.stage import MemoryRegistry, StandingEngine
+from tests.server.gateway.memory_registry import MemoryRegistry
+from tests.server.gateway.stage import StandingEngine
 
 
 @pytest.mark.parametrize("key", ["x", "short", "tr_" + "k" * 64, "k" * MAX_KEY_LENGTH, "!#$%&'()*+,-./:;<=>?@[]^_`{|}~"])
@@ -50,7 +51,7 @@ def test_without_a_chat_key_there_is_no_gateway(base: Base) -> None:
     """It would be open to everybody, or to nobody."""
     engine = StandingEngine(Endpoint("http://engine"))
     with pytest.raises(ValueError, match="TROUPE_API_KEY"):
-        create_app(GatewaySettings(api_key=None), engine=engine, registry=MemoryRegistry(), base=base)
+        create_app(GatewaySettings(api_key=None), engine=engine, registry=MemoryRegistry(), base=base, max_rank=8)
 
 
 @pytest.mark.parametrize(
