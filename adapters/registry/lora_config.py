@@ -12,7 +12,6 @@ from typing import Any
 
 from adapters.registry import strict_json
 from adapters.registry.errors import InvalidAdapter
-from adapters.registry.names import DIGEST
 from adapters.registry.strict_json import shown
 
 FILE = "adapter_config.json"
@@ -20,6 +19,7 @@ MAX_BYTES = 64 << 10
 LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 MAX_ALPHA = 4096
 _DEPTH, _BRACKETS = 16, 4096
+_FINGERPRINT = "sha256:"
 
 _READ = {"peft_type", "task_type", "base_model_name_or_path", "r", "lora_alpha", "target_modules", "bias", "use_rslora"}
 
@@ -107,10 +107,10 @@ def _check_base(name: Any, fingerprint: str) -> None:
     """A name or a path says nothing about what lies there; a fingerprint does."""
     if name is not None and not isinstance(name, str):
         raise InvalidAdapter("base_model_name_or_path", f"base_model_name_or_path is {shown(name)}: it must be a name or left out.")
-    if name and DIGEST.fullmatch(name) and name != fingerprint:
+    if name and name.startswith(_FINGERPRINT) and name != fingerprint:
         raise InvalidAdapter(
             "base_model_name_or_path",
-            f"The adapter was made for another base ({name[:23]}…, and {fingerprint[:23]}… is served): train it on this one.",
+            f"The adapter was made for another base ({shown(name[:23])}…, and {fingerprint[:23]}… is served): train it on this one.",
         )
 
 

@@ -75,6 +75,7 @@ CONFIGS: dict[str, Case] = {
     "ranks by pattern": _says("rank_pattern", rank_pattern={"q_proj": 4096}),
     "alphas by pattern": _says("alpha_pattern", alpha_pattern={"q_proj": 1}),
     "another base": _says("base_model_name_or_path", base_model_name_or_path="sha256:" + "0" * 64),
+    "half a fingerprint": _says("base_model_name_or_path", base_model_name_or_path="sha256:0\n"),
     "a base that is a list": _says("base_model_name_or_path", base_model_name_or_path=["a"]),
     "a start that changed the base": _says("init_lora_weights", init_lora_weights="pissa_niter_16"),
     "a library to import": _says("auto_mapping", auto_mapping={"base_model_class": "X", "parent_library": MODULE_CANARY}),

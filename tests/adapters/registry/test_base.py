@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from adapters.registry import BaseError, read_base
-from tests.adapters.registry.tiny import write_base
+from tests.adapters.registry.tiny import safetensors_file, write_base
 
 
 def test_a_base_tells_what_adapters_must_fit(tmp_path: Path) -> None:
@@ -12,6 +12,28 @@ def test_a_base_tells_what_adapters_must_fit(tmp_path: Path) -> None:
     assert base.shapes["model.layers.0.mlp.up_proj"] == (8, 4)
     assert (base.context_length, base.vocab_size, base.layers) == (64, 16, 1)
     assert base.kv_bytes_per_token == 2 * 2 * 1 * 1 * 4
+
+
+@pytest.mark.parametrize(("kind", "dtype"), [("qweight", "F32"), ("weight_packed", "F32"), ("weight", "U8")])
+def test_of_a_packed_module_the_configuration_tells_the_shape(tmp_path: Path, kind: str, dtype: str) -> None:
+    """AWQ, GPTQ, compressed tensors and bitsandbytes store other shapes than they compute with."""
+    path = write_base(tmp_path / "base", intermediate_size=8, num_attention_heads=2, num_key_value_heads=1, head_dim=3)
+    linears = (
+        "self_attn.q_proj",
+        "self_attn.k_proj",
+        "self_attn.v_proj",
+        "self_attn.o_proj",
+        "mlp.gate_proj",
+        "mlp.up_proj",
+        "mlp.down_proj",
+    )
+    header = {
+        f"model.layers.0.{linear}.{kind}": {"dtype": dtype, "shape": [1, 1], "data_offsets": [at, at + 1]}
+        for at, linear in enumerate(linears)
+    }
+    (path / "model.safetensors").write_bytes(safetensors_file(header, bytes(len(linears))))
+    shapes = read_base(path, "none").shapes
+    assert [shapes[f"model.layers.0.{linear}"] for linear in linears] == [(6, 4), (3, 4), (3, 4), (4, 6), (8, 4), (8, 4), (4, 8)]
 
 
 def test_the_fingerprint_follows_weights_quantization_and_tokenizer(tmp_path: Path) -> None:
