@@ -21,7 +21,8 @@ RESERVED = frozenset({
     "--model", "--served-model-name", "--uds", "--host", "--port", "--api-key", "--enable-lora", "--lora-modules", "--quantization",
     "--max-loras", "--max-cpu-loras", "--max-lora-rank", "--lora-target-modules",
     "--max-model-len", "--tensor-parallel-size", "--kv-cache-memory-bytes",
-    "--max-num-seqs", "--trust-remote-code", "--trust-request-chat-template", "--chat-template", "--config", "--allowed-local-media-path",
+    "--max-num-seqs", "--middleware",
+    "--trust-remote-code", "--trust-request-chat-template", "--chat-template", "--config", "--allowed-local-media-path",
 })  # fmt: skip
 """Arguments that are settings of ours, or would let a request reach further than it may."""
 
@@ -44,10 +45,12 @@ def engine_argv(settings: EngineSettings, base: Base, machine: Machine) -> list[
         "--tensor-parallel-size", str(settings.tensor_parallel),
         "--enable-lora",
         "--max-loras", str(max_loras),
-        "--max-cpu-loras", str(settings.max_cpu_loras or max_loras * 8),
+        "--max-cpu-loras", str(settings.max_cpu_loras or adapters_in_memory(settings, base, machine, max_loras)),
         "--max-lora-rank", str(settings.max_lora_rank),
         # What the registry accepts, and no more: slots for embeddings and head would take memory for nothing.
         "--lora-target-modules", *LINEARS,
+        # Tells the cache of adapters which ones are in use.
+        "--middleware", "server.engine.resolver.AdaptersInFlight",
         "--default-chat-template-kwargs", json.dumps({"enable_thinking": False}),
         "--disable-uvicorn-access-log",
         "--no-enable-log-requests",
@@ -70,6 +73,19 @@ def served_context(settings: EngineSettings, base: Base) -> int:
     return context
 
 
+def adapters_in_memory(settings: EngineSettings, base: Base, machine: Machine, max_loras: int) -> int:
+    """How many adapters of the largest served rank fit into an eighth of the host's memory, in bfloat16: from twice the slots to 1024.
+
+    One that is not in memory is read from disk inside the engine's step, and everybody waits. Nothing is set aside: memory is taken by
+    the adapters that come.
+    """
+    linears = [shape for name, shape in base.shapes.items() if name.rpartition(".")[2] in LINEARS]
+    if not linears or min(map(min, linears)) <= 1:
+        return max_loras * 8  # a checkpoint that packs its weights does not tell how large the layers are
+    adapter = 2 * settings.max_lora_rank * sum(map(sum, linears))
+    return max(2 * max_loras, min(1024, int(machine.memory_gib * GIB / 8) // adapter))
+
+
 def engine_environment(settings: EngineSettings, machine: Machine, inherited: Mapping[str, str]) -> dict[str, str]:
     """What the vLLM process sees besides what it inherits: our plugins only, no telemetry, no downloads, the key not in `ps`."""
     cache = settings.home.expanduser().absolute() / "cache"
@@ -83,7 +99,8 @@ def engine_environment(settings: EngineSettings, machine: Machine, inherited: Ma
         "VLLM_CACHE_ROOT": str(cache / "vllm"),
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "torchinductor"),
         "HF_HUB_OFFLINE": "1",
-        "TROUPE_ENGINE_ADAPTERS": str(settings.adapters_folder),
+        "TROUPE_STORE_URL": settings.store,
+        "TROUPE_ENGINE_CACHE": str(settings.cache_folder),
     }
     if not machine.has_gpu:
         # With LoRA, vLLM compiles no model on a CPU; what is left are small functions of the sampler, compiled at their first use:

@@ -15,21 +15,26 @@ RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 
 
 class EngineSettings(BaseSettings):
-    """Environment `TROUPE_ENGINE_<FIELD>`; `TROUPE_BASE` and `TROUPE_HOME` are shared with the gateway."""
+    """Environment `TROUPE_ENGINE_<FIELD>`; `TROUPE_BASE`, `TROUPE_HOME` and `TROUPE_STORE_URL` are shared with the gateway."""
 
     model_config = SettingsConfigDict(env_prefix="TROUPE_ENGINE_", frozen=True, extra="ignore", populate_by_name=True)
 
     base: Path = Field(default=Path(), validation_alias=AliasChoices("TROUPE_BASE", "base"))
     """Directory of the base."""
     home: Path = Field(default=Path("~/.local/share/troupe"), validation_alias=AliasChoices("TROUPE_HOME", "home"))
-    adapters: Path | None = None
-    """Folder with one directory per engine name; the registry below `home` unless set."""
+    store_url: str = Field(default="", validation_alias=AliasChoices("TROUPE_STORE_URL", "store_url"))
+    """Where published adapters are: a folder, or `s3://bucket/prefix` with the keys in `AWS_*`. Below `home` unless set."""
+    cache: Path | None = None
+    """Folder for verified copies of the adapters that are served from here. Below `home` unless set."""
+    cache_gib: float = Field(default=4.0, gt=0)
+    """GiB that those copies may take. Adapters in use stay, of the others the least recently used goes first."""
 
     quantization: Quantization = "bitsandbytes"
     max_loras: int | None = Field(default=None, ge=1, le=256)
     """Adapters that one batch may mix: each takes a slot in the accelerator's memory."""
     max_cpu_loras: int | None = Field(default=None, ge=1)
-    """Adapters kept in host memory. Well above `max_loras`, or every comeback is a read from disk."""
+    """Adapters kept in host memory: each comeback of another one is a read from disk that stops everybody's stream. As many as fit into
+    an eighth of the memory unless set."""
     max_lora_rank: int = 16
     """Every slot is as large as this rank needs; vLLM knows `RANKS`."""
     context_length: int | None = Field(default=None, ge=64)
@@ -68,10 +73,15 @@ class EngineSettings(BaseSettings):
         """For another process: the variables that make it read these very settings, and what is inherited; no key of the gateway."""
         told = {name.upper(): value for name, value in self.model_dump(exclude_none=True).items()}
         told["API_KEY"] = self.api_key.get_secret_value()
-        shared = {"TROUPE_BASE": str(told.pop("BASE")), "TROUPE_HOME": str(told.pop("HOME"))}
+        shared = {"TROUPE_BASE": str(told.pop("BASE")), "TROUPE_HOME": str(told.pop("HOME")), "TROUPE_STORE_URL": told.pop("STORE_URL")}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TROUPE_")}
         return {**inherited, **shared, **{f"TROUPE_ENGINE_{name}": str(value) for name, value in told.items()}}
 
     @property
-    def adapters_folder(self) -> Path:
-        return (self.adapters or self.home.expanduser() / "registry" / "adapters").absolute()
+    def store(self) -> str:
+        """The store, as `BlobStore` takes it."""
+        return self.store_url or str((self.home.expanduser() / "registry" / "store").absolute())
+
+    @property
+    def cache_folder(self) -> Path:
+        return (self.cache or self.home.expanduser() / "cache" / "adapters").expanduser().absolute()

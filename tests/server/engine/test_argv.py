@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def test_the_default_engine_is_one_nf4_base_with_lora(base: Base, tmp_path: Path
     argv = engine_argv(EngineSettings(base=base.path, socket=tmp_path / "s"), base, LAPTOP)
     assert value(argv, "--quantization") == "bitsandbytes"
     assert "--enable-lora" in argv
-    assert int(value(argv, "--max-cpu-loras")) >= 4 * int(value(argv, "--max-loras"))
+    assert int(value(argv, "--max-cpu-loras")) >= 2 * int(value(argv, "--max-loras"))
     assert value(argv, "--uds") == str(tmp_path / "s")
     assert value(argv, "--served-model-name") == "base"
 
@@ -55,7 +56,43 @@ def test_a_context_longer_than_the_base_is_refused(base: Base) -> None:
         engine_argv(EngineSettings(base=base.path, context_length=65), base, LAPTOP)
 
 
-@pytest.mark.parametrize("extra", ["--api-key x", "--api_key=x", "--model /other", "--no-enable-lora", "--trust-remote-code"])
+@pytest.mark.parametrize(
+    ("memory_gib", "shapes", "expected"),
+    [
+        # Rank 16 in bfloat16: 32 bytes for each row and column of each layer. An eighth of 8 GiB, and of 64 GiB.
+        (8, {f"model.layers.{n}.mlp.up_proj": (8192, 4096) for n in range(36)}, (1 << 30) // (32 * 36 * 12288)),
+        (64, {f"model.layers.{n}.mlp.up_proj": (8192, 4096) for n in range(36)}, (8 << 30) // (32 * 36 * 12288)),
+        (8, {"model.layers.0.self_attn.q_proj": (4, 4), "lm_head": (1 << 20, 1 << 20)}, 1024),
+        (1, {f"model.layers.{n}.mlp.up_proj": (1 << 16, 1 << 16) for n in range(80)}, 8),
+        (8, {}, 32),
+        (8, {"model.layers.0.mlp.up_proj": (1 << 20, 1)}, 32),
+    ],
+)
+def test_memory_says_how_many_adapters_are_kept_in_it(
+    base: Base, memory_gib: float, shapes: dict[str, tuple[int, int]], expected: int
+) -> None:
+    """An eighth of it, of the largest rank; at least twice the slots, at most 1024, and a guess where the shapes are not known."""
+    argv = engine_argv(EngineSettings(base=base.path), replace(base, shapes=shapes), replace(LAPTOP, memory_gib=memory_gib))
+    assert int(value(argv, "--max-loras")) == 4
+    assert int(value(argv, "--max-cpu-loras")) == expected
+
+
+def test_who_sets_the_number_of_adapters_in_memory_gets_it(base: Base) -> None:
+    """Whatever the machine has."""
+    assert value(engine_argv(EngineSettings(base=base.path, max_cpu_loras=5), base, LAPTOP), "--max-cpu-loras") == "5"
+
+
+def test_the_store_and_the_cache_lie_in_the_home_unless_they_are_set(tmp_path: Path) -> None:
+    """vLLM's processes are told both, whoever starts them."""
+    home = EngineSettings(home=tmp_path)
+    assert (home.store, home.cache_folder) == (str(tmp_path / "registry" / "store"), tmp_path / "cache" / "adapters")
+    told = engine_environment(EngineSettings(home=tmp_path, store_url="s3://bucket/x", cache=tmp_path / "c"), LAPTOP, {"AWS_PROFILE": "x"})
+    assert (told["TROUPE_STORE_URL"], told["TROUPE_ENGINE_CACHE"], told["AWS_PROFILE"]) == ("s3://bucket/x", str(tmp_path / "c"), "x")
+
+
+@pytest.mark.parametrize(
+    "extra", ["--middleware x.y", "--api-key x", "--api_key=x", "--model /other", "--no-enable-lora", "--trust-remote-code"]
+)
 def test_arguments_that_are_ours_cannot_be_smuggled_in(base: Base, extra: str) -> None:
     """The key, the model and the socket stay what the supervisor says."""
     with pytest.raises(ArgumentError, match="EXTRA_ARGS"):
@@ -86,6 +123,7 @@ def test_settings_travel_to_another_process_whole(tmp_path: Path) -> None:
     settings = EngineSettings(
         base=tmp_path, home=tmp_path, max_loras=3, max_lora_rank=32, kv_gib=0.5, extra_args="--seed 1",
         socket=tmp_path / "s", api_key=SecretStr("k" * 8), lifeline=True,
+        store_url="s3://bucket/prefix", cache=tmp_path / "c", cache_gib=2.5,
     )  # fmt: skip
     told = settings.environment()
     assert not {"TROUPE_API_KEY", "TROUPE_ADMIN_KEY"} & set(told)
@@ -103,6 +141,7 @@ def test_settings_travel_to_another_process_whole(tmp_path: Path) -> None:
         {"host": "0.0.0.0"},
         {"extra_args": "'"},
         {"tensor_parallel": 0},
+        {"cache_gib": 0},
     ],
 )
 def test_nonsense_is_refused_at_the_start(wrong: dict[str, object]) -> None:

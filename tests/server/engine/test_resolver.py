@@ -1,33 +1,26 @@
 """Against the pinned vLLM itself: its parser takes our arguments, its registry takes our resolver."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from adapters.registry import Registry, read_base
+from adapters.registry.base import read_base
+from adapters.registry.blobs import WEIGHTS, BlobStore
+from adapters.registry.names import engine_name
 from server.engine.argv import engine_argv
 from server.engine.machine import Machine
 from server.engine.settings import EngineSettings
-from tests.adapters.registry.tiny import write_adapter, write_base
+from tests.adapters.registry.tiny import write_base
 
 pytestmark = pytest.mark.engine
 
 # In a process of its own: vLLM changes loggers, signal handlers and the environment of whoever imports it.
 PARSE = "import json, sys; from server.engine.serve import parse; print(json.dumps(vars(parse(sys.argv[1:])), default=str))"
-RESOLVE = """
-import asyncio, sys
-from pathlib import Path
-from vllm.lora.resolver import LoRAResolverRegistry
-from server.engine.resolver import VerifiedResolver, register
-register()
-assert "troupe" in LoRAResolverRegistry.get_supported_resolvers()
-resolver = VerifiedResolver(Path(sys.argv[1]))
-for name in sys.argv[2:]:
-    found = asyncio.run(resolver.resolve_lora("/any/base", name))
-    print(f"{name}={found.lora_path if found else None}")
-"""
 
 
 def run(code: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -41,7 +34,14 @@ def test_the_pinned_vllm_accepts_every_argument_of_ours(tmp_path: Path) -> None:
     argv = engine_argv(settings, base, Machine(cores=2, memory_gib=8, gpu_memory_gib=24))
     parsed = run(PARSE, *argv)
     assert parsed.returncode == 0, parsed.stderr[-2000:]
-    for expected in ('"max_loras": 3', '"max_cpu_loras": 24', '"enable_lora": true', '"seed": 7', '"quantization": "bitsandbytes"'):
+    for expected in (
+        '"max_loras": 3',
+        '"max_cpu_loras": 1024',
+        '"middleware": ["server.engine.resolver.AdaptersInFlight"]',
+        '"enable_lora": true',
+        '"seed": 7',
+        '"quantization": "bitsandbytes"',
+    ):
         assert expected in parsed.stdout
 
 
@@ -56,17 +56,46 @@ def test_an_argument_that_vllm_does_not_have_is_one_sentence(extra: str) -> None
     assert "TROUPE_ENGINE_EXTRA_ARGS" in sentence
 
 
-def test_the_resolver_finds_verified_adapters_only(tmp_path: Path) -> None:
-    """Engine names of published, undamaged adapters; nothing else, however it is spelt."""
-    base = read_base(write_base(tmp_path / "base"), "none")
-    registry = Registry(tmp_path / "registry")
-    good = registry.publish("zizou", write_adapter(tmp_path / "a", fill=b"\x01"), base=base, max_rank=8)
-    damaged = registry.publish("greybeards", write_adapter(tmp_path / "b", fill=b"\x02"), base=base, max_rank=8)
-    weights = registry.adapters / damaged.engine_name / "adapter_model.safetensors"
+def resolve(store: Path, cache: Path, *names: str, room_bytes: int = 1 << 20) -> dict[str, Any]:
+    """What became of requests for these names, one after the other: see `resolving`."""
+    told = {"TROUPE_STORE_URL": str(store), "TROUPE_ENGINE_CACHE": str(cache), "TROUPE_ENGINE_CACHE_GIB": str(room_bytes / (1 << 30))}
+    command = [sys.executable, "-m", "tests.server.engine.resolving", *names]
+    done = subprocess.run(command, env={**os.environ, **told}, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    said: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return said
+
+
+def publish(store: Path, community: str, weights: bytes) -> str:
+    """Returns the engine name."""
+    blobs = BlobStore(str(store))
+    staged = blobs.stage(b"{}", [weights])
+    blobs.commit(staged)
+    return engine_name(community, staged.digest)
+
+
+def test_vllm_gets_verified_copies_and_nothing_else(tmp_path: Path) -> None:
+    """Of published, undamaged adapters, and only inside a request that is counted; no other name leaves a trace in vLLM's tables."""
+    store, cache = tmp_path / "store", tmp_path / "cache"
+    good, damaged = publish(store, "zizou", b"one"), publish(store, "greybeards", b"two")
+    weights = next((store / "adapters").glob(f"{damaged.rpartition('-')[2]}*")) / WEIGHTS
     weights.chmod(0o644)
-    weights.write_bytes(weights.read_bytes() + b"\0")
-    names = [good.engine_name, damaged.engine_name, "zizou", "../registry/adapters/" + good.engine_name, str(tmp_path / "a")]
-    resolved = run(RESOLVE, str(registry.adapters), *names)
-    assert resolved.returncode == 0, resolved.stderr[-2000:]
-    found = dict(line.split("=") for line in resolved.stdout.splitlines() if "=" in line)
-    assert found == {good.engine_name: str(registry.adapters / good.engine_name), **dict.fromkeys(names[1:], "None")}
+    weights.write_bytes(b"too")
+    wrong = [damaged, "zizou-0123456789abcdef", "zizou", f"../cache/0/{good}", str(store), "base"]
+    said = resolve(store, cache, good, *wrong)
+    assert said["uncounted"] is None
+    assert said["paths"] == {good: str(cache / "0" / good), **dict.fromkeys(wrong)}
+    assert said["known"] == said["locks"] == [good]
+    assert (cache / "0" / good / WEIGHTS).read_bytes() == b"one"
+
+
+def test_vllm_forgets_what_leaves_the_cache(tmp_path: Path) -> None:
+    """Room for one: each comer throws out the one before, also from vLLM's table, and an earlier one comes back."""
+    store = tmp_path / "store"
+    names = [publish(store, "zizou", bytes([number]) * 100) for number in range(2)]
+    said = resolve(store, tmp_path / "cache", *names, room_bytes=150)
+    assert said["paths"] == {name: str(tmp_path / "cache" / "0" / name) for name in names}
+    assert said["known"] == [names[1]]
+    assert {path.name for path in (tmp_path / "cache" / "0").iterdir()} == {names[1]}
+    again = resolve(store, tmp_path / "cache", names[0], room_bytes=150)
+    assert again["known"] == [names[0]]
