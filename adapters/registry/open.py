@@ -26,11 +26,16 @@ async def open_registry(home: Path, *, store_url: str = "", database_url: str = 
     `store_url`: a folder or `s3://BUCKET/PREFIX`; `database_url`: `postgresql://USER:PASSWORD@HOST/NAME` or `sqlite:///PATH`. Empty,
     they are a folder and a SQLite file below `home`. Raises StoreError or DatabaseError.
     """
+    blobs = BlobStore(store_url or default_store(home))
     database = Database(database_url or default_database(home))
-    await database.migrate()
-    if not store_url:
-        await asyncio.to_thread(_make_folder, default_store(home))
-    return Registry(Index(database), BlobStore(store_url or default_store(home)))
+    try:
+        await database.migrate()
+        if not store_url:
+            await asyncio.to_thread(_make_folder, default_store(home))
+    except BaseException:  # whatever it was, its connection must not outlive it
+        await database.close()
+        raise
+    return Registry(Index(database), blobs)
 
 
 def _make_folder(path: str) -> None:
