@@ -36,6 +36,8 @@ def promote(registrar: Registrar, *, community: str, version: int, alias: str) -
 
     Requests follow at once, nothing restarts. A gateway tries the version on its engine first.
     """
+    if alias == CANARY:
+        raise BadUsage(f"A canary has a share: `troupe canary {community} {version} --share PERCENT`.")
     return _moved(registrar, registrar.promote(community, version, alias=alias))
 
 

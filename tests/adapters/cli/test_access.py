@@ -15,7 +15,7 @@ from adapters.settings import RegistrySettings, read_settings
 from clients.cli.main import main
 from tests.adapters.registry.tiny import write_adapter, write_base
 
-HOME = RegistrySettings(Path("home"))
+HOME = RegistrySettings(Path("nowhere"))
 
 
 @dataclass
@@ -112,9 +112,9 @@ def test_options_say_how_the_base_is_served(tmp_path: Path, option: tuple[str, s
     assert machine.run(*arguments).exit_code == 0
 
 
-def test_a_rank_that_is_no_number_is_named() -> None:
+def test_a_rank_that_is_no_number_is_named(tmp_path: Path) -> None:
     """By the variable that holds it."""
-    machine = Machine(read_settings({"TROUPE_HOME": "home", "TROUPE_BASE": "base", "TROUPE_ENGINE_MAX_LORA_RANK": "many"}))
+    machine = Machine(read_settings({"TROUPE_HOME": str(tmp_path), "TROUPE_BASE": "base", "TROUPE_ENGINE_MAX_LORA_RANK": "many"}))
     assert "TROUPE_ENGINE_MAX_LORA_RANK" in machine.run("publish", "x", "--community", "zizou", "--local").stderr
 
 

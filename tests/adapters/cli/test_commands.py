@@ -149,6 +149,7 @@ def test_an_empty_registry_says_what_to_do(troupe: Troupe) -> None:
         (("promote", "zizou", 7), 5),
         (("promote", "Zizou", 1), 2),
         (("promote", "zizou", 1, "--alias", "../x"), 2),
+        (("promote", "zizou", 1, "--alias", "canary"), 2),
         (("promote", "zizou", 0), 2),
         (("promote", "zizou", "one"), 2),
         (("diff", "zizou", 1, 7), 5),
