@@ -197,6 +197,18 @@ WEIGHTS_CASES: dict[str, Case] = {
     "a pair of one dimension": _shapes(Q, lambda shapes: {name: (shape[0] * shape[1],) for name, shape in shapes.items()}),
     "a pair of four dimensions": _shapes(Q, lambda shapes: {name: (1, *shape, 1) for name, shape in shapes.items()}),
     "another rank than its configuration": _file("r", lambda good: safetensors_file(*_tensors_and_bytes(adapter_tensors(4, good.linears)))),
+    "another rank and wider": _file(
+        Q,
+        lambda good: safetensors_file(
+            *_tensors_and_bytes(adapter_tensors(4, {name: (out, 2 * i) for name, (out, i) in good.linears.items()}))
+        ),
+    ),
+    "another rank and higher": _file(
+        Q,
+        lambda good: safetensors_file(
+            *_tensors_and_bytes(adapter_tensors(4, {name: (2 * out, i) for name, (out, i) in good.linears.items()}))
+        ),
+    ),
     "a layer that the base does not have": _renamed("layers.0.", "layers.9999."),
     "a layer with leading zeros": _renamed("layers.0.", "layers.00."),
     "a layer with a sign": _renamed("layers.0.", "layers.-0."),
@@ -217,6 +229,7 @@ WEIGHTS_CASES: dict[str, Case] = {
     "a LoRA of the embedding": _added("base_model.model.model.embed_tokens.lora_embedding_A", (2, 4)),
     "a whole embedding": _added("base_model.model.model.embed_tokens.weight", (16, 4)),
     "a LoRA of the head": _added("base_model.model.lm_head.lora_A.weight", (2, 4)),
+    "a LoRA of the embedding as of a linear layer": _added("base_model.model.model.embed_tokens.lora_A.weight", (2, 4)),
     "a saved module": _added("base_model.model.lm_head.modules_to_save.weight", (16, 4)),
     "a weight of the base": _added(f"{LAYER}mlp.up_proj.weight", (8, 4)),
     "one NaN": _last_number(struct.pack("<f", float("nan"))),

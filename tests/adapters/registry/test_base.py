@@ -9,7 +9,7 @@ from tests.adapters.registry.tiny import safetensors_file, write_base
 def test_a_base_tells_what_adapters_must_fit(tmp_path: Path) -> None:
     """Shapes come from the headers of the weights, sizes from the configuration."""
     base = read_base(write_base(tmp_path / "base"), "bitsandbytes")
-    assert base.shapes["model.layers.0.mlp.up_proj"] == (8, 4)
+    assert base.shapes == {"model.layers.0.self_attn.q_proj": (4, 4), "model.layers.0.mlp.up_proj": (8, 4), "lm_head": (16, 4)}
     assert (base.context_length, base.vocab_size, base.layers) == (64, 16, 1)
     assert base.kv_bytes_per_token == 2 * 2 * 1 * 1 * 4
 

@@ -47,7 +47,8 @@ def write_base(path: Path, *, fill: bytes = b"\x02", **config: Any) -> Path:
     (path / "config.json").write_text(json.dumps({**told, **config}))
     Tokenizer(WordLevel({"a": 0}, unk_token="a")).save(str(path / "tokenizer.json"))
     (path / "tokenizer_config.json").write_text(json.dumps({"chat_template": "{{ messages }}"}))
-    weights = {f"model.layers.0.{name}.weight": shape for name, shape in LINEARS.items()}
+    weights: dict[str, tuple[int, ...]] = {f"model.layers.0.{name}.weight": shape for name, shape in LINEARS.items()}
+    weights |= {"model.embed_tokens.weight": (16, HIDDEN), "lm_head.weight": (16, HIDDEN), "model.norm.weight": (HIDDEN,)}
     write_safetensors(path / "model.safetensors", weights, fill=fill)
     return path
 
