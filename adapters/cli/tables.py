@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -10,7 +11,7 @@ from rich.text import Text
 from adapters.cli.text import age, moment, plain, short, size, value_text
 from adapters.registry.diff import Change, fields
 from adapters.registry.manifest import Manifest, State
-from adapters.registry.names import CANARY
+from adapters.registry.names import CANARY, LIVE
 from adapters.registry.snapshot import Pointer, Snapshot
 
 RIGHT = ("version", "rank", "size")
@@ -88,17 +89,25 @@ def changes_table(changes: Sequence[Change], before: Manifest, after: Manifest) 
     """A line a difference, numbers with how much they changed."""
     first, second = str(before.ref), str(after.ref)
     rows = [
-        {"field": change.field, first: value_text(change.before), second: value_text(change.after), "change": delta(change)}
+        {
+            "field": change.field,
+            first: _value(change.field, change.before),
+            second: _value(change.field, change.after),
+            "change": delta(change),
+        }
         for change in changes
     ]
     return table(rows, ("field", first, second, "change"))
 
 
+def _value(field: str, value: Any) -> str:
+    return moment(str(value)) if field == "published_at" else value_text(value)
+
+
 def said(pointers: Mapping[str, Pointer], version: int) -> str:
-    """The aliases that point at `version`: "live, canary 10 %"."""
-    return ", ".join(
-        f"{alias} {pointer.share:g} %" if alias == CANARY else alias for alias, pointer in pointers.items() if pointer.version == version
-    )
+    """The aliases that point at `version`, live first: "live, canary 10 %"."""
+    here = sorted((alias for alias, pointer in pointers.items() if pointer.version == version), key=lambda alias: (alias != LIVE, alias))
+    return ", ".join(f"{alias} {pointers[alias].share:g} %" if alias == CANARY else alias for alias in here)
 
 
 def delta(change: Change) -> str:

@@ -14,8 +14,9 @@ from rich.console import Console
 from adapters.cli.access import Access
 from adapters.cli.command import rendered
 from adapters.cli.progress import LARGE, uploading, waiting
-from adapters.cli.tables import table
+from adapters.cli.tables import said, table
 from adapters.cli.text import age, size, value_text
+from adapters.registry.snapshot import Pointer
 from adapters.settings import RegistrySettings
 from clients.cli.main import main
 
@@ -68,7 +69,7 @@ def test_tables_are_aligned_and_not_cut_off_in_a_pipe() -> None:
 
 
 @pytest.mark.parametrize(
-    ("passed", "said"),
+    ("passed", "text"),
     [
         (timedelta(seconds=-5), "just now"),
         (timedelta(seconds=59), "just now"),
@@ -79,9 +80,9 @@ def test_tables_are_aligned_and_not_cut_off_in_a_pipe() -> None:
         (timedelta(days=-2), "2026-11-23"),
     ],
 )
-def test_times_are_ages_while_they_are_young(passed: timedelta, said: str) -> None:
+def test_times_are_ages_while_they_are_young(passed: timedelta, text: str) -> None:
     """Old ones are days, and so are those that a wrong clock puts ahead."""
-    assert age((NOW - passed).isoformat(), NOW) == said
+    assert age((NOW - passed).isoformat(), NOW) == text
 
 
 def test_a_time_that_is_none_is_shown_as_it_is() -> None:
@@ -89,19 +90,19 @@ def test_a_time_that_is_none_is_shown_as_it_is() -> None:
     assert age("long ago, they say", NOW) == "long ago, "
 
 
-@pytest.mark.parametrize(("count", "said"), [(0, "0.0 kB"), (99_999, "100.0 kB"), (239_137, "0.2 MB"), (2_500_000_000, "2.5 GB")])
-def test_sizes_have_the_unit_of_their_kind(count: int, said: str) -> None:
+@pytest.mark.parametrize(("count", "text"), [(0, "0.0 kB"), (99_999, "100.0 kB"), (239_137, "0.2 MB"), (2_500_000_000, "2.5 GB")])
+def test_sizes_have_the_unit_of_their_kind(count: int, text: str) -> None:
     """Decimal ones, as disks are sold."""
-    assert size(count) == said
+    assert size(count) == text
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "text"),
     [(None, "–"), (True, "yes"), (0.30000000000000004, "0.3"), (["q", "v"], "q, v"), ("sha256:" + "ab" * 32, "abababababab"), ({}, "{}")],
 )
-def test_values_are_said_for_people(value: object, said: str) -> None:
+def test_values_are_said_for_people(value: object, text: str) -> None:
     """Digests short, numbers without what floating point adds."""
-    assert value_text(value) == said
+    assert value_text(value) == text
 
 
 def test_progress_is_for_terminals_and_large_uploads(capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,3 +115,9 @@ def test_progress_is_for_terminals_and_large_uploads(capsys: pytest.CaptureFixtu
     with uploading(Console(stderr=True, force_terminal=False)) as sent:
         sent(LARGE, LARGE)
     assert (shown.out, capsys.readouterr().err) == ("", "")
+
+
+def test_live_is_named_first() -> None:
+    """The canary with its share; aliases of other versions not at all."""
+    pointers = {"best": Pointer(2), "canary": Pointer(2, 10.0), "live": Pointer(2), "old": Pointer(1)}
+    assert said(pointers, 2) == "live, best, canary 10 %"
