@@ -1,8 +1,10 @@
 """The README's commands, as a reader would paste them."""
 
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,29 +12,39 @@ from tests.end_to_end.stack import ADMIN_KEY, API_KEY, ROOT, Stack
 
 pytestmark = pytest.mark.engine
 README = (ROOT / "README.md").read_text()
-COMMANDS = re.findall(r"^\$ (.+)$", "\n".join(re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL)), flags=re.MULTILINE)
+BLOCKS = re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL)
+SESSIONS = [re.findall(r"^\$ (.+)$", block, flags=re.MULTILINE) for block in BLOCKS]
 PROGRAMS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 
 
-def run(stack: Stack, command: list[str]) -> "subprocess.CompletedProcess[str]":
+def run(stack: Stack, command: list[str], cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
     environment = {**stack.environment(), "TROUPE_API_KEY": API_KEY, "TROUPE_ADMIN_KEY": ADMIN_KEY}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture
+def folder(stack: Stack, tmp_path: Path) -> Path:
+    """Where a reader of the README stands: beside an adapter of theirs."""
+    shutil.copytree(stack.demo / "adapters" / "greybeards", tmp_path / "my-adapter")
+    return tmp_path
 
 
 def test_the_readme_quotes_commands() -> None:
     """At least the ones a newcomer starts with; `make up` is how the stack of these tests was started, `make test` runs them."""
-    assert len(COMMANDS) >= 8
+    assert len(SESSIONS) >= 5
     assert PROGRAMS
     assert "```\nmake up\nmake test\n```" in README
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_quoted_command_runs(stack: Stack, command: str) -> None:
-    """It succeeds and says something."""
+@pytest.mark.parametrize("session", SESSIONS, ids=lambda session: session[0])
+def test_every_quoted_session_runs(stack: Stack, folder: Path, session: list[str]) -> None:
+    """Each block from its first command to its last: all succeed and say something."""
     stack.wait_until_ready(90)
-    ran = run(stack, ["bash", "-o", "pipefail", "-c", command])
-    assert ran.returncode == 0, ran.stderr
-    assert (ran.stdout + ran.stderr).strip()
+    for command in session:
+        ran = run(stack, ["bash", "-o", "pipefail", "-c", command], folder)
+        assert ran.returncode == 0, (command, ran.stderr)
+        assert (ran.stdout + ran.stderr).strip(), command
+        assert '"error"' not in ran.stdout, (command, ran.stdout)  # which is all that curl would say
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
