@@ -42,6 +42,7 @@ class Files(Protocol):
     def move(self, source: str, target: str) -> None: ...
     def delete(self, directory: str, first: str) -> None: ...
     def entries(self, directory: str, prefix: str = "") -> Mapping[str, Entry]: ...
+    def abort_uploads(self, directory: str, before: datetime) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -198,7 +199,7 @@ class BlobStore:
             left += [f"{_ADAPTERS}/{d}" for d, e in self._entries().items() if CONFIG not in e.files and e.changed < before]
             for place in left:
                 self._files.delete(place, first=CONFIG)
-        return len(left)
+            return len(left) + self._files.abort_uploads(_UPLOADS, before)
 
     def _entries(self, prefix: str = "") -> dict[str, Entry]:
         return {name: entry for name, entry in self._files.entries(_ADAPTERS, prefix).items() if _HEX.fullmatch(name)}

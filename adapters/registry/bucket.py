@@ -7,6 +7,8 @@ Errors are those of the libraries below; an object that is missing is FileNotFou
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import fsspec  # type: ignore[import-untyped]
@@ -66,6 +68,19 @@ class Bucket:
             written, so_far = info["LastModified"], found.get(name, Entry(frozenset(), 0, info["LastModified"]))
             found[name] = Entry(so_far.files | {file}, so_far.size_bytes + info["size"], max(so_far.changed, written))
         return found
+
+    def abort_uploads(self, directory: str, before: datetime) -> int:
+        """Throw away the parts of uploads below `directory` that began before then and never ended: they are no objects, and cost."""
+        bucket, _, prefix = f"{self.root}/{directory}/".partition("/")
+        aborted = 0
+        # Some services do not list them, or not to everybody, and have rules of their own for what is left.
+        with suppress(OSError):
+            found = self._files().call_s3("list_multipart_uploads", Bucket=bucket, Prefix=prefix)
+            for upload in found.get("Uploads", ()):
+                if upload["Initiated"] < before:
+                    self._files().call_s3("abort_multipart_upload", Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+                    aborted += 1
+        return aborted
 
     def _find(self, directory: str, prefix: str) -> dict[str, Any]:
         place = f"{self.root}/{directory}"

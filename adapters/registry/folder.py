@@ -106,6 +106,10 @@ class Folder:
         entries = {name: _entry(self.root / directory / name) for name in names}
         return {name: entry for name, entry in entries.items() if entry}
 
+    def abort_uploads(self, directory: str, before: datetime) -> int:
+        """A folder has no uploads beside the files that `entries` shows."""
+        return 0
+
     def _make(self, directory: Path) -> None:
         if not directory.is_dir():
             self._make(directory.parent)

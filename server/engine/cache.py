@@ -16,10 +16,12 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, ParamSpec, Protocol, TypeVar
 
 from adapters.registry.blobs import CONFIG, WEIGHTS, Stored, digest_of
 from adapters.registry.errors import BadName, DamagedAdapter, StoreError
@@ -28,7 +30,11 @@ from adapters.registry.names import ENGINE_NAME
 
 logger = logging.getLogger("vllm.troupe.cache")
 
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
 MIB = 1 << 20
+THREADS = 8
 _LONG_AGO = float("-inf")
 
 
@@ -91,6 +97,8 @@ class AdapterCache:
         self._fetching: dict[str, asyncio.Task[Path]] = {}
         self._making_room = asyncio.Lock()
         self._slot: Slot | None = None
+        # Our own: a store that hangs must not take the threads that vLLM works with.
+        self._threads = ThreadPoolExecutor(THREADS, "troupe-cache")
 
     @contextmanager
     def using(self, name: str) -> Iterator[None]:
@@ -123,8 +131,12 @@ class AdapterCache:
 
     def close(self) -> None:
         """Leave the folder to the next engine; the end of the process does that too. Nothing may be in use."""
+        self._threads.shutdown()
         if self._slot:
             self._slot.lock.close()
+
+    async def _in_thread(self, function: Callable[Parameters, Result], *told: Parameters.args, **named: Parameters.kwargs) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(function, *told, **named))
 
     def _fetched(self, name: str, task: asyncio.Task[Path]) -> None:
         del self._fetching[name]
@@ -135,16 +147,16 @@ class AdapterCache:
         slot = await self._opened()
         path = slot.path / name
         if name in self._held:
-            if await asyncio.to_thread(_is_intact, path, name):
+            if await self._in_thread(_is_intact, path, name):
                 self._touch(name)
                 return path
             logger.error("The files of %s in %s are damaged: fetching them again.", name, slot.path)
             await self._evict(name, slot)
         short = name.rpartition("-")[2]
-        stored = await asyncio.to_thread(self._store.find, short)
+        stored = await self._in_thread(self._store.find, short)
         await self._reserve(stored.size_bytes, slot)
         try:
-            await asyncio.to_thread(self._download, stored, path, slot)
+            await self._in_thread(self._download, stored, path, slot)
             self._held[name] = Held(stored.size_bytes, self._clock())
         finally:
             self._reserved -= stored.size_bytes
@@ -191,7 +203,7 @@ class AdapterCache:
             os.replace(slot.path / name, gone)
         self._reserved += size  # its bytes are on the disk until they are deleted
         try:
-            await asyncio.to_thread(shutil.rmtree, gone, ignore_errors=True)
+            await self._in_thread(shutil.rmtree, gone, ignore_errors=True)
         finally:
             self._reserved -= size
 
@@ -204,7 +216,7 @@ class AdapterCache:
             return slot
         async with self._making_room:
             if self._slot is None:
-                self._slot = await asyncio.to_thread(Slot.take, self._folder)
+                self._slot = await self._in_thread(Slot.take, self._folder)
                 self._held = {path.name: Held(_size(path), _LONG_AGO) for path in self._slot.adapters()}
             return self._slot
 

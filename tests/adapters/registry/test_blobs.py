@@ -155,6 +155,16 @@ def test_only_stale_leftovers_are_swept(store: BlobStore, store_url: str) -> Non
     store.check(whole)
 
 
+def test_the_parts_of_an_upload_that_never_ended_are_swept(s3_url: str) -> None:
+    """Its process was killed: no object shows them, and somebody pays for them."""
+    bucket, _, prefix = s3_url.removeprefix("s3://").partition("/")
+    send("POST", f"{bucket}/{prefix}/uploads/{'0' * 32}/{WEIGHTS}?uploads")
+    send("POST", f"{bucket}/elsewhere?uploads")
+    store = BlobStore(s3_url)
+    assert store.sweep_uploads(datetime.now(UTC)) == 1
+    assert store.sweep_uploads(datetime.now(UTC)) == 0
+
+
 @pytest.mark.parametrize("short", ["", "0" * 15, "0" * 17, "G" * 16, "../" + "0" * 13, "0" * 16 + "\n", "0" * 63 + "/"])
 def test_what_is_no_start_of_a_digest_builds_no_path(store: BlobStore, tmp_path: Path, short: str) -> None:
     """Refused by its shape."""
