@@ -9,7 +9,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class WorkerSettings(BaseSettings):
-    """Environment `TROUPE_RUNPOD_<FIELD>`. The engine's own settings are `TROUPE_ENGINE_*`, `TROUPE_BASE` and `TROUPE_HOME`."""
+    """Environment `TROUPE_RUNPOD_<FIELD>`. The engine's own settings are `TROUPE_ENGINE_*`, `TROUPE_BASE`, `TROUPE_HOME` and
+    `TROUPE_STORE_URL`."""
 
     model_config = SettingsConfigDict(env_prefix="TROUPE_RUNPOD_", frozen=True, extra="ignore")
 
