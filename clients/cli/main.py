@@ -28,6 +28,7 @@ GROUP = "troupe.commands"
 OWN_PACKAGES = ("adapters", "clients", "loadtests", "server")
 EXTRAS = {
     "adapters": "train",
+    "adapters.cli": "publish",
     "clients": "clients",
     "clients.discord_bot": "discord",
     "loadtests": "load",

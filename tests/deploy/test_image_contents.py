@@ -17,7 +17,7 @@ def import_with(lock: str, *modules: str) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.parametrize(
     ("lock", "modules"),
     [
-        ("gateway", ("clients.cli.main", "server.cli", "server.gateway.app")),
+        ("gateway", ("clients.cli.main", "server.cli", "server.gateway.app", "adapters.cli.publish", "adapters.cli.upkeep")),
         ("bot", ("clients.cli.main", "clients.discord_bot.command")),
     ],
 )

@@ -53,7 +53,8 @@ def test_an_entry_point_that_is_no_command_says_so() -> None:
     ("module", "extra"),
     [
         ("server.cli", "server"),
-        ("adapters.cli", "train"),
+        ("adapters.demo", "train"),
+        ("adapters.cli.publish", "publish"),
         ("clients.cli.chat", "clients"),
         ("clients.discord_bot.command", "discord"),
         ("loadtests.command", "load"),
