@@ -43,6 +43,7 @@ CONFIGS: dict[str, Case] = {
     "a configuration nested 30,000 deep": _text(lambda text: b"[" * 30_000),
     "a configuration nested 2,000 deep": _text(lambda text: b"[" * 2_000 + b"]" * 2_000),
     "a configuration of 20,000 lists": _text(lambda text: b'{"a":[' + b"[]," * 20_000 + b"[]]}"),
+    "a configuration that goes on with spaces": _text(lambda text: text.encode() + b" " * (64 << 10)),
     "a field given twice": _text(lambda text: ('{"r": 2, ' + text[1:]).encode()),
     "a lone surrogate": _text(lambda text: ('{"revision": "\\ud800", ' + text[1:]).encode()),
     "an infinite alpha": _text(lambda text: text.replace('"lora_alpha": 4', '"lora_alpha": 1e999').encode()),

@@ -193,6 +193,8 @@ WEIGHTS_CASES: dict[str, Case] = {
     "a pair of another base": _shapes(
         Q, lambda shapes: {name: (a if a == 2 else 2 * a, b if b == 2 else 2 * b) for name, (a, b) in shapes.items()}
     ),
+    "a B of another base": _shapes(UP, lambda shapes: {**shapes, B: (2 * shapes[B][0], 2)}),
+    "an A of another base": _shapes(UP, lambda shapes: {**shapes, A: (2, 2 * shapes[A][1])}),
     "a pair the wrong way round": _shapes(Q, lambda shapes: {name: (shape[1], shape[0]) for name, shape in shapes.items()}),
     "a pair of one dimension": _shapes(Q, lambda shapes: {name: (shape[0] * shape[1],) for name, shape in shapes.items()}),
     "a pair of four dimensions": _shapes(Q, lambda shapes: {name: (1, *shape, 1) for name, shape in shapes.items()}),

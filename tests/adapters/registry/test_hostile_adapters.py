@@ -55,6 +55,29 @@ def test_a_hostile_adapter_is_refused_in_one_sentence_that_names_the_field(name:
     assert _tree(tmp_path) == before
 
 
+SENTENCES = {
+    "a magnitude of DoRA": "DoRA is not served",
+    "a LoRA of the head": "the head is not served",
+    "a whole embedding": "the embedding is not served",
+    "a saved module": "a whole module is not served",
+    "a name that climbs": "no LoRA weight of a linear layer of this base",
+    "a module without weights": "down_proj is in target_modules and has no weights",
+    "weights without their module": "up_proj is in the weights and not in target_modules",
+    "another rank than its configuration": "The rank r is 2 in adapter_config.json and 4 in the weights",
+    "a pair of another base": "trained for another base",
+    "another base": "made for another base",
+    "nothing but zeros": "changes nothing",
+}
+
+
+@pytest.mark.parametrize("name", SENTENCES)
+def test_the_sentence_says_what_is_wrong(name: str, base: Path, tmp_path: Path) -> None:
+    """Its owner can act on it."""
+    folder = hostile_adapters(base)[name].make(tmp_path / "adapter")
+    with pytest.raises(InvalidAdapter, match=SENTENCES[name]):
+        validate(folder, read_base(base, "none"), max_rank=MAX_RANK)
+
+
 def test_refusing_them_all_costs_little_memory_and_reaches_no_library(
     base: Path, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
