@@ -85,16 +85,28 @@ def fail(sentence: str, exit_code: int) -> None:
 
 
 def rendered(shown: RenderableType) -> str:
-    """As text of lines that end where they end; on a terminal as wide as it is, and in its colours."""
-    terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if terminal else UNBOUND_WIDTH
+    """As text of lines that end where they end."""
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    return laid_out(shown, shutil.get_terminal_size().columns if terminal else None)
+
+
+def laid_out(shown: RenderableType, width: int | None) -> str:
+    """For a terminal that is `width` wide; None for a file or a pipe, where nothing is folded and nothing is bold.
+
+    What must not be folded may be wider: a terminal breaks such a line itself, and a program can still read it.
+    """
     target = io.StringIO()
-    Console(file=target, width=width, force_terminal=terminal, highlight=False, markup=False, emoji=False).print(shown)
+    console = Console(file=target, width=UNBOUND_WIDTH, force_terminal=width is not None, highlight=False, markup=False, emoji=False)
+    if width is not None:
+        console.width = max(width, console.measure(shown).minimum)
+    console.print(shown)
     return "\n".join(line.rstrip() for line in target.getvalue().rstrip("\n").split("\n"))
 
 
 def write(text: str) -> None:
     """The result, whole or not: what the disk or the pipe did not take is an OSError here and not after the command."""
+    if sys.stdout is None:
+        raise CommandError("The result cannot be written: standard output is closed.")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     try:

@@ -23,8 +23,12 @@ from adapters.registry.names import LIVE
 @click.option("--report-card", type=click.Path(path_type=Path), help="Its evaluation: a JSON object, kept with the version.")
 @click.option("--promote", "make_live", is_flag=True, help="Make it the community's live adapter at once.")
 @click.option("--base", type=click.Path(path_type=Path), help="Without a gateway: the base it was made for.  [default: TROUPE_BASE]")
-@click.option("--quantization", help="Without a gateway: how the base is served.  [default: bitsandbytes]")
-@click.option("--max-rank", type=click.IntRange(min=1), help="Without a gateway: the largest rank that is served.  [default: 16]")
+@click.option("--quantization", help="Without a gateway: how the base is served.  [default: TROUPE_ENGINE_QUANTIZATION, or bitsandbytes]")
+@click.option(
+    "--max-rank",
+    type=click.IntRange(min=1),
+    help="Without a gateway: the largest rank that is served.  [default: TROUPE_ENGINE_MAX_LORA_RANK, or 16]",
+)
 @on_registry
 def publish(
     registrar: Registrar, *, directory: Path, community: str, by: str, training: Path | None, report_card: Path | None, make_live: bool

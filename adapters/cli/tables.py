@@ -17,12 +17,12 @@ from adapters.registry.snapshot import Pointer, Snapshot
 RIGHT = ("version", "rank", "size")
 
 
-def table(rows: Sequence[Mapping[str, str]], columns: Iterable[str]) -> Table:
-    """Aligned columns under their names; one that is empty in every row is left out."""
+def table(rows: Sequence[Mapping[str, str]], columns: Iterable[str], *, folded: Sequence[str] = ()) -> Table:
+    """Aligned columns under their names; one that is empty in every row is left out, and only `folded` ones may take several lines."""
     made = Table(box=None, pad_edge=False, header_style="bold")
     shown = [column for column in columns if any(row[column] for row in rows)]
     for column in shown:
-        made.add_column(column, justify="right" if column in RIGHT else "left", overflow="fold")
+        made.add_column(column, justify="right" if column in RIGHT else "left", overflow="fold", no_wrap=column not in folded)
     for row in rows:
         made.add_row(*(Text(plain(row[column])) for column in shown))
     return made
@@ -31,7 +31,7 @@ def table(rows: Sequence[Mapping[str, str]], columns: Iterable[str]) -> Table:
 def pairs(values: Mapping[str, str]) -> Table:
     """One name and one value a line; empty values are left out."""
     made = Table(box=None, pad_edge=False, show_header=False)
-    made.add_column(style="bold")
+    made.add_column(style="bold", no_wrap=True)
     made.add_column(overflow="fold")
     for name, value in values.items():
         if value:
@@ -97,7 +97,7 @@ def changes_table(changes: Sequence[Change], before: Manifest, after: Manifest) 
         }
         for change in changes
     ]
-    return table(rows, ("field", first, second, "change"))
+    return table(rows, ("field", first, second, "change"), folded=(first, second))
 
 
 def _value(field: str, value: Any) -> str:

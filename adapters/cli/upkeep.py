@@ -60,7 +60,7 @@ def damages(damaged: tuple[Damaged, ...]) -> Table:
     rows = [
         {"community": each.community, "version": str(each.version), "digest": short(each.digest), "reason": each.reason} for each in damaged
     ]
-    return table(rows, ("community", "version", "digest", "reason"))
+    return table(rows, ("community", "version", "digest", "reason"), folded=("reason",))
 
 
 def counted(count: int, noun: str) -> str:

@@ -7,12 +7,13 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
 from adapters.cli.access import Access
-from adapters.cli.command import rendered
+from adapters.cli.command import laid_out
 from adapters.cli.progress import LARGE, uploading, waiting
 from adapters.cli.tables import said, table
 from adapters.cli.text import age, size, value_text
@@ -58,10 +59,30 @@ def test_ctrl_c_is_code_130(tmp_path: Path) -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (130, "", "troupe: Interrupted.\n")
 
 
+def test_a_narrow_terminal_folds_only_what_may_be_folded() -> None:
+    """Names and numbers stay whole, whatever that costs in width."""
+    shown = table([{"version": "7", "reason": "its bytes are damaged"}], ("version", "reason"), folded=("reason",))
+    assert [click.unstyle(line).rstrip() for line in laid_out(shown, 17).splitlines()] == [
+        "version  reason",
+        "      7  its",
+        "         bytes",
+        "         are",
+        "         damaged",
+    ]
+    assert laid_out(table([{"digest": "a" * 12}], ("digest",)), 5).splitlines()[1].rstrip() == "a" * 12
+
+
+def test_a_closed_stdout_is_one_sentence(tmp_path: Path) -> None:
+    """Nobody can read the result, so the command has failed."""
+    command = ["bash", "-c", 'exec "$@" >&-', "bash", *TROUPE, "ls", "--home", str(tmp_path)]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (1, "troupe: The result cannot be written: standard output is closed.\n")
+
+
 def test_tables_are_aligned_and_not_cut_off_in_a_pipe() -> None:
     """Lines end where they end; a column that is empty everywhere is left out; nothing is taken for markup."""
     rows = [{"name": "a", "text": "x" * 300, "none": ""}, {"name": "[bold]b", "text": "\x1b[31mred", "none": ""}]
-    assert rendered(table(rows, ("name", "text", "none"))).splitlines() == [
+    assert laid_out(table(rows, ("name", "text", "none")), None).splitlines() == [
         "name     text",
         f"a        {'x' * 300}",
         "[bold]b  \ufffd[31mred",
