@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -22,7 +23,8 @@ def table(rows: Sequence[Mapping[str, str]], columns: Iterable[str], *, folded: 
     made = Table(box=None, pad_edge=False, header_style="bold")
     shown = [column for column in columns if any(row[column] for row in rows)]
     for column in shown:
-        made.add_column(column, justify="right" if column in RIGHT else "left", overflow="fold", no_wrap=column not in folded)
+        whole = None if column in folded else max(cell_len(text) for text in (column, *(plain(row[column]) for row in rows)))
+        made.add_column(plain(column), justify="right" if column in RIGHT else "left", overflow="fold", min_width=whole)
     for row in rows:
         made.add_row(*(Text(plain(row[column])) for column in shown))
     return made
@@ -31,7 +33,7 @@ def table(rows: Sequence[Mapping[str, str]], columns: Iterable[str], *, folded: 
 def pairs(values: Mapping[str, str]) -> Table:
     """One name and one value a line; empty values are left out."""
     made = Table(box=None, pad_edge=False, show_header=False)
-    made.add_column(style="bold", no_wrap=True)
+    made.add_column(style="bold", min_width=max(map(cell_len, values)))
     made.add_column(overflow="fold")
     for name, value in values.items():
         if value:
