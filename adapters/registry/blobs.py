@@ -250,8 +250,8 @@ def _reason(exc: BaseException) -> str:
     response = getattr(exc, "response", None) or getattr(exc.__cause__, "response", None)
     if isinstance(response, dict) and (code := response.get("Error", {}).get("Code")):
         return f"the service says {code}"
-    if isinstance(exc, OSError) and exc.errno and exc.filename:
-        return f"{os.strerror(exc.errno)} ({exc.filename})"
+    if isinstance(exc, OSError) and exc.errno:
+        return os.strerror(exc.errno) + (f" ({exc.filename})" if exc.filename else "")
     return f"{type(exc).__name__}; check that it is running and that the AWS_* variables are right"
 
 

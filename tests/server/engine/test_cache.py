@@ -144,7 +144,8 @@ async def test_a_name_rests_before_its_files_go(set_stage: Callable[..., Stage])
     a, b, *_ = stage.names
     await stage.ask(a)
     waiting = asyncio.create_task(stage.ask(b))
-    await asyncio.sleep(0.05)
+    await asyncio.wait({waiting}, timeout=0.05)
+    assert not waiting.done()
     assert stage.held() == {a}
     stage.clock.now += 50
     await waiting
@@ -158,7 +159,7 @@ async def test_a_request_that_ends_makes_room_for_one_that_waits(set_stage: Call
     with stage.cache.using(a):
         await stage.cache.fetch(a)
         waiting = asyncio.create_task(stage.ask(b))
-        await asyncio.sleep(0.05)
+        await asyncio.wait({waiting}, timeout=0.05)
         assert not waiting.done()
     await waiting
     assert stage.held() == {b}
@@ -189,7 +190,6 @@ async def test_who_leaves_during_a_download_does_not_stop_it(stage: Stage) -> No
     with pytest.raises(asyncio.CancelledError):
         await leaving
     staying = asyncio.create_task(stage.ask(stage.names[0]))
-    await asyncio.sleep(0.01)
     stage.shelf.open.set()
     assert (await staying).is_dir()
     assert len(stage.shelf.fetched) == 1
