@@ -15,8 +15,8 @@ import fsspec  # type: ignore[import-untyped]
 
 from adapters.registry.folder import Entry
 
-PART = 8 << 20
-"""Bytes of one part of an upload, and of one read; what is held in memory."""
+PART = 5 << 20
+"""Bytes of one part of an upload, and of one read; a few of them are in memory at a time. Services take no smaller parts."""
 _TIMES = {"connect_timeout": 5, "read_timeout": 60, "retries": {"max_attempts": 3}}
 
 
