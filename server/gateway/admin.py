@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from adapters.registry import BASE, CANARY, BadName, InvalidAdapter, Manifest, Pointer
 from adapters.registry.diff import changes
 from adapters.registry.names import ALIAS, check_community
+from server.fleet.engine import Engine
 from server.gateway import schemas
 from server.gateway.auth import Authenticator, Scope
 from server.gateway.body import read_body
@@ -76,12 +77,14 @@ def build_admin_router(
     authenticator: Authenticator,
     directory: Directory,
     registry: Registry,
+    engine: Engine,
+    base_name: str,
     moves: Moves,
     uploads: Uploads,
     body_timeout: float,
     document: Callable[[], Mapping[str, Any]],
 ) -> APIRouter:
-    """All of /admin/v1 but the status. `document` makes the OpenAPI document."""
+    """All of /admin/v1. `document` makes the OpenAPI document."""
 
     def admin(request: Request, _: Annotated[object, Depends(HTTPBearer(auto_error=False, scheme_name="adminKey"))]) -> None:
         authenticator.require(Scope.ADMIN, request.headers.raw)
@@ -91,6 +94,17 @@ def build_admin_router(
     @router.get("/openapi.json", include_in_schema=False)
     async def openapi() -> Response:
         return JSONResponse(await asyncio.to_thread(document))
+
+    @router.get("/status", response_model=schemas.Status, summary="Say how the gateway and its neighbours are")
+    async def status() -> Response:
+        """Also why the engine is not there, and whether the registry can be read. `models`: what callers see."""
+        snapshot = directory.snapshot
+        return JSONResponse({
+            "engine": {"state": engine.state, "failure": engine.failure},
+            "registry": {"revision": snapshot.revision if snapshot else None, "failure": directory.failure},
+            "base": base_name,
+            "models": [entry["id"] for entry in directory.models()] if snapshot else [BASE],
+        })  # fmt: skip
 
     _add_looking(router, directory, registry)
     _add_versions(router, moves, uploads)

@@ -81,14 +81,14 @@ def create_app(
             await engine.stop()
 
     rest = FastAPI(title="Troupe", version=VERSION, lifespan=lifespan, openapi_url=None, redirect_slashes=False)
-    rest.include_router(
-        build_router(authenticator=authenticator, directory=directory, engine=engine, metrics=metrics, base_name=base.path.name)
-    )
+    rest.include_router(build_router(authenticator=authenticator, directory=directory, engine=engine, metrics=metrics))
     rest.include_router(
         build_admin_router(
             authenticator=authenticator,
             directory=directory,
             registry=registry,
+            engine=engine,
+            base_name=base.path.name,
             moves=moves,
             uploads=uploads,
             body_timeout=settings.body_timeout,

@@ -1,4 +1,4 @@
-"""Everything that is not the hot path: models, health, metrics and the operator's status."""
+"""What is neither the hot path nor the admin API: models, health and metrics; and what any route says of an error."""
 
 import logging
 from typing import Annotated, Any
@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from adapters.registry import BASE, RegistryError
+from adapters.registry import RegistryError
 from server.fleet.engine import Engine, EngineState
 from server.gateway.auth import Authenticator, Principal, Scope
 from server.gateway.body import CallerGone
@@ -24,19 +24,15 @@ from server.gateway.errors import (
 )
 from server.gateway.metrics import CONTENT_TYPE, Metrics
 from server.gateway.record import SCOPE_KEY
-from server.gateway.schemas import Status
 
 log = logging.getLogger("troupe.gateway")
 
 
-def build_router(*, authenticator: Authenticator, directory: Directory, engine: Engine, metrics: Metrics, base_name: str) -> APIRouter:
+def build_router(*, authenticator: Authenticator, directory: Directory, engine: Engine, metrics: Metrics) -> APIRouter:
     """All routes. What takes no `Principal` is open on purpose: health and metrics name nobody."""
 
     def chat(request: Request) -> Principal:
         return authenticator.require(Scope.CHAT, request.headers.raw)
-
-    def admin(request: Request) -> Principal:
-        return authenticator.require(Scope.ADMIN, request.headers.raw)
 
     router = APIRouter()
 
@@ -63,17 +59,6 @@ def build_router(*, authenticator: Authenticator, directory: Directory, engine: 
     @router.get("/metrics")
     async def scrape() -> Response:
         return Response(metrics.text(), media_type=CONTENT_TYPE)
-
-    @router.get("/admin/v1/status", response_model=Status, tags=["admin"])
-    async def status(_: Annotated[Principal, Depends(admin)]) -> dict[str, Any]:
-        """For the operator: also why the engine is not there, and whether the registry can be read."""
-        snapshot = directory.snapshot
-        return {
-            "engine": {"state": engine.state, "failure": engine.failure},
-            "registry": {"revision": snapshot.revision if snapshot else None, "failure": directory.failure},
-            "base": base_name,
-            "models": [entry["id"] for entry in directory.models()] if snapshot else [BASE],
-        }
 
     return router
 

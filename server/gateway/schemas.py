@@ -2,11 +2,20 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from adapters.registry import State
 
-Share = Annotated[float, Field(ge=0, le=100, description="Percent of what asks for `live`.")]
+Share = Annotated[float, Field(ge=0, le=100, strict=True, description="Percent of what asks for `live`.")]
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("it must be printable characters")
+    return text
+
+
+Author = Annotated[str, Field(max_length=100, description="Who does this, for the record."), AfterValidator(_printable)]
 
 
 class Document(BaseModel):
@@ -112,12 +121,12 @@ class MoveAlias(Document):
 
     version: int = Field(ge=1, lt=1 << 31, strict=True)
     share: Share | None = Field(default=None, description="Needed for `canary`, and for nothing else.")
-    by: str = Field(default="admin", max_length=100, description="Who does this, for the record.")
+    by: Author = "admin"
 
 
 class Rollback(Document):
     alias: str = Field(default="live", max_length=32)
-    by: str = Field(default="admin", max_length=100, description="Who does this, for the record.")
+    by: Author = "admin"
 
 
 class EngineStatus(Document):
