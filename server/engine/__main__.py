@@ -9,8 +9,10 @@ import sys
 
 from pydantic import ValidationError
 
-from adapters.registry import BaseError, read_base
+from adapters.registry import BaseError, StoreError, read_base
+from adapters.registry.blobs import open_files
 from server.engine.argv import ArgumentError, engine_argv, engine_environment, socket_fits
+from server.engine.cache import make_folder
 from server.engine.machine import find_machine
 from server.engine.settings import EngineSettings
 
@@ -22,12 +24,14 @@ def main() -> None:
         settings = EngineSettings()
         if settings.socket and not socket_fits(settings.socket):
             raise ArgumentError(f"The path {settings.socket} is too long for a socket: set TROUPE_ENGINE_SOCKET to a shorter one.")
+        open_files(settings.store)  # only looks whether it is a store's address
+        make_folder(settings.cache_folder)
         machine = find_machine()
         argv = engine_argv(settings, read_base(settings.base, settings.quantization), machine)
     except ValidationError as exc:
         first = exc.errors()[0]
         _refuse(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
-    except (ArgumentError, BaseError) as exc:
+    except (ArgumentError, BaseError, StoreError) as exc:
         _refuse(str(exc))
     environment = engine_environment(settings, machine, os.environ)
     os.makedirs(environment["VLLM_CACHE_ROOT"], mode=0o700, exist_ok=True)

@@ -7,6 +7,7 @@ Knows engine names, files and bytes; not vLLM and not HTTP. Runs on one event lo
 """
 
 import asyncio
+import errno
 import fcntl
 import hashlib
 import logging
@@ -234,8 +235,8 @@ class Slot:
     @classmethod
     def take(cls, folder: Path) -> "Slot":
         """The first folder that no running engine has; what an earlier engine left there stays, but for what it had only half."""
+        make_folder(folder)
         with _disk(folder):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             number = 0
             while (slot := cls._try(folder / str(number))) is None:
                 number += 1
@@ -267,6 +268,14 @@ class Slot:
     def scratch(self) -> Path:
         """A path that is no adapter's."""
         return self.path / f".{secrets.token_hex(8)}"
+
+
+def make_folder(folder: Path) -> None:
+    """Make the cache's folder, or see that it can be written to. Raises StoreError."""
+    with _disk(folder):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _is_intact(directory: Path, name: str) -> bool:
