@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.registry.safetensors_header import MAX_HEADER_BYTES, MAX_TENSORS
-from tests.adapters.registry.hostile import LAYER, PREFIX, WEIGHTS, A, B, Case, Good
+from tests.adapters.registry.hostile import CONFIG, LAYER, MAX_RANK, PREFIX, WEIGHTS, A, B, Case, Good
 from tests.adapters.registry.tiny import adapter_tensors, header_of, safetensors_file
 
 UP = f"{LAYER}mlp.up_proj"
@@ -124,6 +124,13 @@ def _cut(by: int) -> Case:
     return _file(WEIGHTS, lambda good: safetensors_file(good.header(), good.body())[:-by])
 
 
+def _rank_too_large(folder: Path, good: Good) -> None:
+    """In the configuration as in the weights."""
+    rank = MAX_RANK + 1
+    (folder / CONFIG).write_text(json.dumps(good.config(r=rank)))
+    (folder / WEIGHTS).write_bytes(safetensors_file(*_tensors_and_bytes(adapter_tensors(rank, good.linears))))
+
+
 def _dead(half: str) -> Callable[[str], bytes]:
     return lambda name: bytes(4) if f".lora_{half}." in name else b"\x01" * 4
 
@@ -199,6 +206,7 @@ WEIGHTS_CASES: dict[str, Case] = {
     "a pair of one dimension": _shapes(Q, lambda shapes: {name: (shape[0] * shape[1],) for name, shape in shapes.items()}),
     "a pair of four dimensions": _shapes(Q, lambda shapes: {name: (1, *shape, 1) for name, shape in shapes.items()}),
     "another rank than its configuration": _file("r", lambda good: safetensors_file(*_tensors_and_bytes(adapter_tensors(4, good.linears)))),
+    "a rank that is not served": Case("r", _rank_too_large),
     "another rank and wider": _file(
         Q,
         lambda good: safetensors_file(

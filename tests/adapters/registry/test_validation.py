@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.registry import Base, InvalidAdapter, read_base
+from adapters.registry.lora_config import MAX_BYTES
 from adapters.registry.validation import validate
 from tests.adapters.registry.fuzz_header import CORPUS
 from tests.adapters.registry.tiny import adapter_tensors, header_of, safetensors_file, write_adapter, write_base, write_safetensors
@@ -71,6 +72,13 @@ def test_what_peft_writes_is_accepted(tmp_path: Path, base: Base) -> None:
     shutil.copy(CORPUS / "config" / "peft", path / CONFIG)
     adapter = validate(path, base, max_rank=8)
     assert json.loads(adapter.config)["use_rslora"] is True
+
+
+def test_a_configuration_may_be_as_long_as_is_allowed(tmp_path: Path, base: Base) -> None:
+    """To the byte."""
+    path = write_adapter(tmp_path / "a")
+    (path / CONFIG).write_bytes((path / CONFIG).read_bytes().ljust(MAX_BYTES))
+    assert validate(path, base, max_rank=8).rank == 2
 
 
 @pytest.mark.parametrize("name", [None, "", "acme/base", "/anywhere/base"])
