@@ -65,22 +65,8 @@ def create_app(
     moves = Moves(registry, directory, Trial(engine, upstream), warmer, metrics, base=base, max_rank=max_rank)
     uploads = Uploads(weights_bytes=largest_weights(base, max_rank), timeout=settings.body_timeout, scratch=scratch)
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await engine.start()
-        with suppress(RegistryError, RegistryUnavailable):  # without it, callers are told to come again
-            await directory.refresh()
-        beside = [asyncio.create_task(work) for work in (directory.follow(every=refresh_every), warmer.run())]
-        try:
-            yield
-        finally:
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
-            await upstream.close()
-            await engine.stop()
-
-    rest = FastAPI(title="Troupe", version=VERSION, lifespan=lifespan, openapi_url=None, redirect_slashes=False)
+    running = partial(_running, engine=engine, directory=directory, warmer=warmer, upstream=upstream, refresh_every=refresh_every)
+    rest = FastAPI(title="Troupe", version=VERSION, lifespan=running, openapi_url=None, redirect_slashes=False)
     rest.include_router(build_router(authenticator=authenticator, directory=directory, engine=engine, metrics=metrics))
     rest.include_router(
         build_admin_router(
@@ -112,3 +98,22 @@ def create_app(
         "/v1/completions": completions("/v1/completions", completion_dialect(base.vocab_size)),
     }
     return Front(direct, rest, metrics=metrics, max_head_bytes=settings.max_head_bytes)
+
+
+@asynccontextmanager
+async def _running(
+    app: FastAPI, *, engine: Engine, directory: Directory, warmer: Warmer, upstream: Upstream, refresh_every: float
+) -> AsyncIterator[None]:
+    """What runs beside the requests, from before the first to after the last."""
+    await engine.start()
+    with suppress(RegistryError, RegistryUnavailable):  # without it, callers are told to come again
+        await directory.refresh()
+    beside = [asyncio.create_task(work) for work in (directory.follow(every=refresh_every), warmer.run())]
+    try:
+        yield
+    finally:
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+        await upstream.close()
+        await engine.stop()

@@ -121,7 +121,7 @@ class Stage:
         async with asyncio.timeout(5):
             while True:
                 status = (await self.http.get("/admin/v1/status", headers=ADMIN)).json()
-                if status["registry"]["revision"] == revision:
+                if status["registry"] == {"revision": revision, "failure": None}:
                     return
 
     async def metric(self, line: str) -> float:

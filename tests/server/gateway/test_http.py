@@ -191,6 +191,8 @@ async def test_a_bug_is_said_in_the_same_shape(stage: Stage, caplog: pytest.LogC
     assert (response.status_code, response.json()["error"]["code"]) == (500, "internal_error")
     assert "secret" not in response.text
     assert response.headers["x-request-id"] in caplog.text
+    stage.memory.failure = None
+    await stage.seen()
 
 
 @MODULE
