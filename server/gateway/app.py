@@ -57,9 +57,7 @@ def create_app(
     directory = Directory(registry, base_fingerprint=base.fingerprint, started=int(time.time()))
     metrics = Metrics(engine, directory)
     upstream = Upstream(
-        connect_timeout=settings.connect_timeout,
-        stall_timeout=settings.stall_timeout,
-        answer_timeout=settings.answer_timeout,
+        connect_timeout=settings.connect_timeout, stall_timeout=settings.stall_timeout, answer_timeout=settings.answer_timeout
     )
     warmer = Warmer(directory, engine, upstream, metrics)
     moves = Moves(registry, directory, Trial(engine, upstream), warmer, metrics, base=base, max_rank=max_rank)
@@ -93,10 +91,8 @@ def create_app(
         context_length=min(settings.context_length or base.context_length, base.context_length),
         salt_key=secrets.token_bytes(32),  # as long-lived as any KV cache that it separates
     )
-    direct = {
-        "/v1/chat/completions": completions("/v1/chat/completions", chat_dialect(base.vocab_size)),
-        "/v1/completions": completions("/v1/completions", completion_dialect(base.vocab_size)),
-    }
+    dialects = {"/v1/chat/completions": chat_dialect(base.vocab_size), "/v1/completions": completion_dialect(base.vocab_size)}
+    direct = {path: completions(path, dialect) for path, dialect in dialects.items()}
     return Front(direct, rest, metrics=metrics, max_head_bytes=settings.max_head_bytes)
 
 
