@@ -16,6 +16,7 @@ from vllm.lora.resolver import LoRAResolver, LoRAResolverRegistry
 
 from adapters.registry.blobs import BlobStore
 from adapters.registry.errors import BadName, RegistryError, UnknownModel
+from server.engine import cpu_lora
 from server.engine.cache import AdapterCache, Patience, Store
 from server.engine.in_flight import App, InFlight, Scope
 from server.engine.settings import EngineSettings
@@ -74,6 +75,7 @@ class AdaptersInFlight(InFlight):
 
 def register() -> None:
     """Called by vLLM in each of its processes; calling it again replaces an equal resolver. Opens nothing."""
+    cpu_lora.install()
     settings = EngineSettings()
     resolver = VerifiedResolver(BlobStore(settings.store), settings.cache_folder, int(settings.cache_gib * GIB))
     LoRAResolverRegistry.register_resolver(NAME, resolver)
