@@ -38,13 +38,18 @@ class Stack:
         return {"Authorization": f"Bearer {API_KEY}"}
 
     @property
-    def adapters(self) -> Path:
-        return self.home / "registry" / "adapters"
+    def store(self) -> Path:
+        """Where published adapters lie, unless the stack was told of another store."""
+        return self.home / "registry" / "store"
+
+    @property
+    def cache(self) -> Path:
+        """The engine's verified copies."""
+        return self.home / "cache" / "adapters"
 
     @property
     def demo(self) -> Path:
-        """The newest: a kept home may hold older ones."""
-        return max((self.home / "demo").glob("*/"), key=lambda folder: folder.stat().st_mtime)
+        return newest_demo(self.home)
 
     @property
     def base(self) -> Path:
@@ -87,12 +92,20 @@ class Stack:
                 self.process.wait()
 
 
+def newest_demo(home: Path) -> Path:
+    """A kept home may hold older ones. Raises ValueError if there is none."""
+    return max((home / "demo").glob("*/"), key=lambda folder: folder.stat().st_mtime)
+
+
 def clean_environment(home: Path) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TROUPE_")}
     return {**inherited, "TROUPE_HOME": str(home), "TROUPE_API_KEY": API_KEY, "TROUPE_ADMIN_KEY": ADMIN_KEY}
 
 
-def start_stack(home: Path, *, seconds: float = 400.0, **settings: str) -> Stack:
+START_SECONDS = 400.0
+
+
+def start_stack(home: Path, **settings: str) -> Stack:
     """Run `make up` and wait for its greeting. Raises AssertionError with its output if it ends before that."""
     output = home.with_suffix(".log")
     started = time.monotonic()
@@ -105,7 +118,7 @@ def start_stack(home: Path, *, seconds: float = 400.0, **settings: str) -> Stack
         said = output.read_text(errors="replace")
         if found := re.search(r"URL\s+(http://\S+)/v1", said):
             return Stack(process, home, output, found[1], started, time.monotonic() - started)
-        if process.poll() is not None or time.monotonic() > started + seconds:
+        if process.poll() is not None or time.monotonic() > started + START_SECONDS:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
             raise AssertionError(f"`make up` is not ready after {time.monotonic() - started:.0f} s:\n{said[-4000:]}")

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import json
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,9 +15,11 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from adapters.evaluation.voices import held_out_messages
+from adapters.registry import BlobStore
 from server.engine.settings import EngineSettings, Quantization
 from server.fleet.engine import EngineState
 from server.fleet.local import LocalEngine
+from tests.end_to_end.admin import Admin
 from tests.end_to_end.stack import COMMUNITIES, Stack
 
 pytestmark = pytest.mark.engine
@@ -30,7 +31,7 @@ AGREEMENT = 0.97
 async def engine(stack: Stack, folder: Path, quantization: Quantization) -> AsyncIterator[LocalEngine]:
     """An engine of its own beside the stack's, on the same adapters."""
     settings = EngineSettings(
-        base=stack.base, home=folder, adapters=stack.adapters, quantization=quantization, socket=folder / "e.sock", lifeline=True
+        base=stack.base, home=folder, store_url=str(stack.store), quantization=quantization, socket=folder / "e.sock", lifeline=True
     )
     running = LocalEngine(
         [sys.executable, "-m", "server.engine"], socket=folder / "e.sock", log=folder / "log", environment=settings.environment()
@@ -75,18 +76,18 @@ def agreement(first: list[list[int]], second: list[list[int]]) -> float:
 async def test_vllm_agrees_with_transformers_and_peft(stack: Stack, tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     """Teacher-forced over held-out messages: at least 97 % of the top tokens are the same unquantized; NF4's figure is printed."""
     tokenizer = AutoTokenizer.from_pretrained(stack.base)
-    index = json.loads((stack.home / "registry" / "index.json").read_bytes())["communities"]
+    admin, published = Admin(stack), BlobStore(str(stack.store))
     found: dict[str, dict[str, float]] = {}
     for quantization in ("none", "bitsandbytes"):
         (folder := tmp_path / quantization).mkdir()
         async with engine(stack, folder, quantization) as running:
             for community in COMMUNITIES:
-                version = index[community]["versions"][index[community]["aliases"]["live"] - 1]
-                name = f"{community}-{version['digest'].removeprefix('sha256:')[:16]}"
+                digest = admin.live(community)["digest"].removeprefix("sha256:")
                 said = held_out_messages(stack.demo / "exports" / community)
                 prompts = [_prompt(tokenizer, *pair) for pair in itertools.pairwise(said)][:PROMPTS_EACH]
-                seen = await vllm_top_tokens(running, name, prompts)
-                expected = await asyncio.to_thread(reference_top_tokens, stack.base, stack.adapters / name, prompts)
+                seen = await vllm_top_tokens(running, f"{community}-{digest[:16]}", prompts)
+                published.fetch(digest, folder / community)
+                expected = await asyncio.to_thread(reference_top_tokens, stack.base, folder / community, prompts)
                 found.setdefault(quantization, {})[community] = agreement(seen, expected)
     record_property("top tokens that agree with transformers + peft", found)
     assert all(share >= AGREEMENT for share in found["none"].values()), found
