@@ -1,7 +1,8 @@
 """The admin API of a running stack, as tests use it: what goes well returns its JSON, what does not comes back as it is."""
 
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import httpx
 
@@ -12,10 +13,16 @@ Json = dict[str, Any]
 
 
 class Admin:
-    """Blocks. One connection, kept open: what is timed is the server."""
+    """Blocks. One connection, kept open while the block lasts: what is timed is the server."""
 
     def __init__(self, stack: Stack) -> None:
         self._http = httpx.Client(base_url=f"{stack.url}/admin/v1", headers={"Authorization": f"Bearer {ADMIN_KEY}"}, timeout=120)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._http.close()
 
     def publish(self, community: str, adapter: Path) -> Json:
         """The manifest."""

@@ -54,7 +54,8 @@ def choir(demo: Path, voices: Voices, soak: bool, tmp_path_factory: pytest.TempP
     settings = choir_settings(demo / "base", members)
     running = start_stack(folder / "home", **settings)
     try:
-        yield Choir(running, Admin(running), members)
+        with Admin(running) as admin:
+            yield Choir(running, admin, members)
     finally:
         running.stop()
 

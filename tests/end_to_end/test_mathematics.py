@@ -76,17 +76,18 @@ def agreement(first: list[list[int]], second: list[list[int]]) -> float:
 async def test_vllm_agrees_with_transformers_and_peft(stack: Stack, tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     """Teacher-forced over held-out messages: at least 97 % of the top tokens are the same unquantized; NF4's figure is printed."""
     tokenizer = AutoTokenizer.from_pretrained(stack.base)
-    admin, published = Admin(stack), BlobStore(str(stack.store))
+    published = BlobStore(str(stack.store))
+    with Admin(stack) as admin:
+        digests = {community: admin.live(community)["digest"].removeprefix("sha256:") for community in COMMUNITIES}
     found: dict[str, dict[str, float]] = {}
     for quantization in ("none", "bitsandbytes"):
         (folder := tmp_path / quantization).mkdir()
         async with engine(stack, folder, quantization) as running:
             for community in COMMUNITIES:
-                digest = admin.live(community)["digest"].removeprefix("sha256:")
                 said = held_out_messages(stack.demo / "exports" / community)
                 prompts = [_prompt(tokenizer, *pair) for pair in itertools.pairwise(said)][:PROMPTS_EACH]
-                seen = await vllm_top_tokens(running, f"{community}-{digest[:16]}", prompts)
-                published.fetch(digest, folder / community)
+                seen = await vllm_top_tokens(running, f"{community}-{digests[community][:16]}", prompts)
+                published.fetch(digests[community], folder / community)
                 expected = await asyncio.to_thread(reference_top_tokens, stack.base, folder / community, prompts)
                 found.setdefault(quantization, {})[community] = agreement(seen, expected)
     record_property("top tokens that agree with transformers + peft", found)
