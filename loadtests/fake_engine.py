@@ -42,6 +42,8 @@ class Fault(StrEnum):
     """The same as the very first event."""
     STATUS_500 = "500"
     STATUS_400 = "400"
+    NOT_FINITE = "not-finite"
+    """vLLM's words for an answer whose logprobs are NaN."""
     TOO_LONG = "too-long"
     """vLLM's words for a prompt over the context."""
 
@@ -179,6 +181,7 @@ class FakeEngine:
 _REFUSALS = {
     Fault.STATUS_500: error("EngineCore encountered an issue at /srv/secret/path.", "InternalServerError", 500),
     Fault.STATUS_400: error("The lora /srv/secret/path is odd.", "BadRequestError", 400),
+    Fault.NOT_FINITE: error("Out of range float values are not JSON compliant", "BadRequestError", 400),
     Fault.TOO_LONG: error(
         "This model's maximum context length is 64 tokens. However, your prompt contains 65 input tokens, which exceeds this limit"
         " even without any output tokens. Please reduce the length of the input prompt.",

@@ -19,6 +19,7 @@ GatewayError
 ├── HeadTooLarge              431
 ├── InternalError             500  our fault
 ├── EngineFailed              502  the engine answered, but not with an answer
+│   └── AnswerNotFinite       502  what it computed are no numbers
 ├── EngineNotReady            503  the engine sleeps, starts or has failed
 ├── EngineUnavailable         503  the engine went away
 ├── AdapterUnavailable        503  the engine is there, the adapter did not load
@@ -181,6 +182,10 @@ class EngineFailed(GatewayError):
     status = 502
     type = "server_error"
     code = "engine_error"
+
+
+class AnswerNotFinite(EngineFailed):
+    pass
 
 
 class _Unavailable(GatewayError):

@@ -9,7 +9,7 @@ from secrets import token_hex
 
 from adapters.registry import BASE, Manifest
 from server.fleet.engine import Endpoint, Engine
-from server.gateway.errors import AdapterUnavailable, EngineFailed, GatewayError, InvalidRequest
+from server.gateway.errors import AdapterUnavailable, AnswerNotFinite, EngineFailed, GatewayError, InvalidRequest
 from server.gateway.readiness import ready_endpoint
 from server.gateway.upstream import Upstream
 from server.gateway.verdict import Outcome, Said, judge, read_said
@@ -68,6 +68,8 @@ class Trial:
             answer = await self._post(endpoint, json.dumps(body).encode())
         except AdapterUnavailable:
             return Outcome.NOT_LOADED
+        except AnswerNotFinite:
+            return Outcome.NOT_FINITE
         except (EngineFailed, InvalidRequest):
             return Outcome.ENGINE_ERROR
         except GatewayError:

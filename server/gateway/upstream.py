@@ -13,6 +13,7 @@ import aiohttp
 from server.fleet.engine import Endpoint
 from server.gateway.errors import (
     AdapterUnavailable,
+    AnswerNotFinite,
     ContextLengthExceeded,
     EngineFailed,
     EngineTimedOut,
@@ -27,6 +28,8 @@ KEEP_ALIVE = 3.0
 """Seconds. Below vLLM's own 5: the side that closes an idle connection must be the one that would use it again."""
 MAX_ERROR_BYTES = 64 << 10
 
+_NOT_FINITE = b"not JSON compliant"
+"""How vLLM says that a logprob is NaN: it computed the answer and cannot write it."""
 _ADAPTER_ERRORS = (b"does not exist", b"could not be loaded")
 
 
@@ -106,6 +109,8 @@ def translate(status: int, text: bytes) -> GatewayError:
     """What a refusal of vLLM means for a caller who passed all checks of ours."""
     if status in (400, 404) and any(words in text for words in _ADAPTER_ERRORS):
         return AdapterUnavailable("This model's adapter could not be loaded. Try again in a moment.")
+    if _NOT_FINITE in text:
+        return AnswerNotFinite("What the engine computed with this model are no numbers.")
     if status == 400 and b"context length" in text:
         return ContextLengthExceeded("The prompt and max_tokens together exceed the model's context.")
     if status == 400:

@@ -61,6 +61,7 @@ def test_without_a_chat_key_there_is_no_gateway(base: Base) -> None:
         (400, b"The adapter at secret could not be loaded", "adapter_unavailable"),
         (400, b"maximum context length of secret", "context_length_exceeded"),
         (400, b"secret", "invalid_value"),
+        (400, b"Out of range float values are not JSON compliant: secret", "engine_error"),
         (401, b"secret", "engine_error"),
         (404, b"secret", "engine_error"),
         (422, b"secret", "engine_error"),

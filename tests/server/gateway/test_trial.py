@@ -49,6 +49,7 @@ FAILURES: dict[str, tuple[Voice, str, State]] = {
     "says nothing": (Voice(()), "silent", State.PUBLISHED),
     "says what the base says": (BASE, "same_as_base", State.PUBLISHED),
     "almost exactly what the base says": (Voice(WORDS, -0.25 - 5e-7), "same_as_base", State.PUBLISHED),
+    "NaN as vLLM says it": (Voice(WORDS, fault=Fault.NOT_FINITE), "not_finite", State.QUARANTINED),
     "NaN as null": (Voice(WORDS, None), "not_finite", State.QUARANTINED),
     "NaN as it is": (Voice(WORDS, float("nan")), "not_finite", State.QUARANTINED),
     "minus infinity": (Voice(WORDS, -9999.0), "not_finite", State.QUARANTINED),
@@ -94,7 +95,7 @@ async def test_an_adapter_that_does_not_load_stays_where_it_was(fresh: Stage) ->
     assert second(fresh).state is State.PUBLISHED
 
 
-@pytest.mark.parametrize("fault", [Fault.STATUS_500, Fault.DIE, Fault.STATUS_400])
+@pytest.mark.parametrize("fault", [Fault.STATUS_500, Fault.DIE, Fault.STATUS_400, Fault.NOT_FINITE])
 async def test_an_engine_that_fails_with_everything_says_nothing_of_the_adapter(fresh: Stage, fault: Fault) -> None:
     """The base does not answer either: 503, and nobody is to blame."""
     before = fresh.memory.held
