@@ -1,5 +1,6 @@
 """A real S3 API on this machine: moto's server in a thread, on a free port."""
 
+import logging
 import os
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ KEYS = {"AWS_ACCESS_KEY_ID": "testing-key-id", "AWS_SECRET_ACCESS_KEY": "testing
 def s3_service() -> Iterator[Mapping[str, str]]:
     """The variables that lead to the service. While it runs this process has them too: they are where botocore looks."""
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # else a failing test shows a line for each of its requests
     server.start()
     host, port = server.get_host_and_port()
     told = {**KEYS, "AWS_ENDPOINT_URL": f"http://{host}:{port}"}

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.timeout(5400)  # with --soak they take as many minutes as otherwise seconds
+
 ROOT = Path(__file__).resolve().parents[3]
 SOURCE = Path(__file__).with_name("crash_points.c")
 
