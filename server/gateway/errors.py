@@ -15,6 +15,7 @@ GatewayError
 │   ├── TrialFailed           409  the adapter did not prove itself on the engine, so nothing moved
 │   └── AdapterDamaged        409  its stored bytes are not what was published
 ├── BodyTooLarge              413
+│   └── UploadTooLarge        413
 ├── UnsupportedEncoding       415
 ├── HeadTooLarge              431
 ├── InternalError             500  our fault
@@ -157,7 +158,13 @@ class BodyTooLarge(GatewayError):
     status = 413
     type = "invalid_request_error"
     code = "request_too_large"
-    headers = (_NO_RETRY, _CLOSE)
+    headers: Headers = (_NO_RETRY, _CLOSE)
+
+
+class UploadTooLarge(BodyTooLarge):
+    """The connection stays: a sender in the middle of hundreds of megabytes would see it closed, and not why."""
+
+    headers = (_NO_RETRY,)
 
 
 class HeadTooLarge(GatewayError):

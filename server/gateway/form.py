@@ -15,7 +15,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from adapters.registry import Base
-from server.gateway.errors import BodyTooLarge, GatewayError, InvalidRequest
+from server.gateway.errors import GatewayError, InvalidRequest, UploadTooLarge
 from server.gateway.moves import Documents
 from server.gateway.strict_json import read_object
 
@@ -139,7 +139,7 @@ class Form:
     def _data(self, data: bytes, start: int, end: int) -> None:
         self._left -= end - start
         if self._left < 0:
-            raise BodyTooLarge(f"{self._name} may have at most {self._limits[self._name]} bytes here.", param=self._name)
+            raise UploadTooLarge(f"{self._name} may have at most {self._limits[self._name]} bytes here.", param=self._name)
         if self._file is not None:
             self._file.write(memoryview(data)[start:end])
         else:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from server.gateway.body import CallerGone, drain
-from server.gateway.errors import BodyTooLarge, RegistryUnavailable, RequestTimedOut, UnsupportedEncoding
+from server.gateway.errors import RegistryUnavailable, RequestTimedOut, UnsupportedEncoding, UploadTooLarge
 from server.gateway.form import Form
 from server.gateway.moves import Documents
 from server.gateway.reply import Receive
@@ -34,9 +34,8 @@ class Uploads:
     @asynccontextmanager
     async def receive(self, headers: Mapping[str, str], receive: Receive) -> AsyncIterator[tuple[Path, Documents]]:
         """The uploaded files, in a folder that is gone afterwards, whatever happens. Raises GatewayError or CallerGone."""
-        raw = {name.encode("latin-1"): value.encode("latin-1") for name, value in headers.items()}
         if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-            await drain(raw, receive)
+            await drain({name.encode(): value.encode("latin-1") for name, value in headers.items()}, receive)
             raise UnsupportedEncoding("Send the body as it is: compressed bodies are not read here.")
         async with self._turns:
             try:
@@ -45,7 +44,7 @@ class Uploads:
                 raise _no_room(exc) from exc
             try:
                 try:
-                    await self._fill(form, raw, receive)
+                    await self._fill(form, headers.get("content-length", ""), receive)
                     files = await asyncio.to_thread(form.finish)
                 except OSError as exc:
                     raise _no_room(exc) from exc
@@ -56,23 +55,17 @@ class Uploads:
     def _form(self, content_type: str) -> Form:
         return Form(content_type, weights_bytes=self._weights_bytes, scratch=self._scratch)
 
-    async def _fill(self, form: Form, headers: dict[bytes, bytes], receive: Receive) -> None:
-        too_large = BodyTooLarge(f"The upload may have at most {form.total_bytes} bytes here.")
-        length = headers.get(b"content-length", b"")
+    async def _fill(self, form: Form, length: str, receive: Receive) -> None:
+        too_large = UploadTooLarge(f"The upload may have at most {form.total_bytes} bytes here.")
         if length.isdigit() and int(length[:20]) > form.total_bytes:
-            await drain(headers, receive)
             raise too_large
         total, more = 0, True
         while more:
             batch, more = await self._batch(receive)
             total += len(batch)
-            try:
-                if total > form.total_bytes:
-                    raise too_large
-                await asyncio.to_thread(form.feed, batch)
-            except BodyTooLarge:
-                await drain(headers, receive, more=more)
-                raise
+            if total > form.total_bytes:
+                raise too_large
+            await asyncio.to_thread(form.feed, batch)
 
     async def _batch(self, receive: Receive) -> tuple[bytes, bool]:
         """The next bytes, and whether there may be more."""
