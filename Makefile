@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: setup setup-dev up check test lock bench-gateway bench-start
+.PHONY: setup setup-dev up check test soak lock bench-gateway bench-start bench-adapters
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -50,6 +50,10 @@ check: setup-dev  ## ruff, mypy strict, import contracts
 test: setup-dev  ## all tests, the ones on real vLLM included
 	$(BIN)/python -m pytest
 
+soak: setup-dev  ## the same with large counts, where a test has one, and ten minutes of fuzzing (about half an hour)
+	$(BIN)/python -m pytest --soak $$(grep -rlw soak tests --include='test_*.py')
+	$(BIN)/python -m tests.adapters.registry.fuzz_header --minutes 10
+
 # --- benchmarks: see docs/benchmarks.md. They want a machine that does nothing else. ---------------------------------------
 BENCH_HOME ?= $(or $(TROUPE_HOME),$(HOME)/.local/share/troupe)
 
@@ -58,6 +62,9 @@ bench-gateway: setup-dev  ## what the gateway costs, beside no gateway and besid
 
 bench-start: setup-dev  ## how long a start takes to its first token (about 1 minute)
 	@$(BIN)/python -m adapters.demo --home "$(BENCH_HOME)" >/dev/null && $(BIN)/python -m loadtests.benchmarks.start --home "$(BENCH_HOME)"
+
+bench-adapters: setup-dev  ## how long streams stand still while adapters come that are not loaded (about 5 minutes)
+	@demo="$$($(BIN)/python -m adapters.demo --home "$(BENCH_HOME)")" && $(BIN)/python -m loadtests.benchmarks.adapters --demo "$$demo"
 
 # --- locks: complete pins with hashes, installed with --no-deps -------------------------------------------------------
 COMPILE = $(BIN)/uv pip compile pyproject.toml --python-version 3.11 --no-header --no-annotate --generate-hashes --quiet
