@@ -74,6 +74,8 @@ class Voices:
         ridge = _WHITENING * np.trace(spread) / len(spread) * np.eye(len(spread), dtype=np.float32)
         self._directions: Floats = np.linalg.solve(spread + ridge, gained.T).T
         self._directions /= np.linalg.norm(self._directions, axis=1, keepdims=True)
+        self.size_of_mouth = (self._shapes[self.mouth][1], self._shapes[self.mouth][0])
+        """Numbers that it is given, and that it gives."""
         self.voices = self._surest(gained, count)
         self._ear, self._length = self._constant()
 
