@@ -14,14 +14,15 @@ from pydantic import BaseModel, ValidationError
 
 from adapters.registry import BASE, CANARY, BadName, InvalidAdapter, Manifest, Pointer
 from adapters.registry.diff import changes
+from adapters.registry.lora_config import FILE as CONFIG
 from adapters.registry.names import ALIAS, check_community
+from adapters.registry.safetensors_header import FILE as WEIGHTS
 from server.fleet.engine import Engine
 from server.gateway import schemas
 from server.gateway.auth import Authenticator, Scope
 from server.gateway.body import read_body
 from server.gateway.directory import Directory
 from server.gateway.errors import AdapterNotFound, InvalidRequest
-from server.gateway.form import CONFIG, WEIGHTS
 from server.gateway.moves import Moved, Moves
 from server.gateway.registry import Registry
 from server.gateway.strict_json import read_object

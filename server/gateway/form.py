@@ -15,14 +15,15 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from adapters.registry import Base
+from adapters.registry.lora_config import FILE as CONFIG
+from adapters.registry.lora_config import LINEARS
+from adapters.registry.lora_config import MAX_BYTES as MAX_CONFIG_BYTES
+from adapters.registry.safetensors_header import FILE as WEIGHTS
+from adapters.registry.safetensors_header import MAX_HEADER_BYTES
 from server.gateway.errors import GatewayError, InvalidRequest, UploadTooLarge
 from server.gateway.moves import Documents
 from server.gateway.strict_json import read_object
 
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-HEADER_BYTES = 1 << 20
-CONFIG_BYTES = 64 << 10
 DOCUMENT_BYTES = 1 << 20
 DOCUMENT_DEPTH = 32
 AUTHOR_BYTES = 400
@@ -34,7 +35,7 @@ UNKNOWN_BASE_BYTES = 2 << 30
 def largest_weights(base: Base, max_rank: int) -> int:
     """Bytes of the largest adapter of this base: every linear layer, at `max_rank`, in float32."""
     sides = sum(out + into for name, (out, into) in base.shapes.items() if name.rpartition(".")[2] in LINEARS)
-    return sides * max_rank * 4 + HEADER_BYTES if sides else UNKNOWN_BASE_BYTES
+    return sides * max_rank * 4 + MAX_HEADER_BYTES if sides else UNKNOWN_BASE_BYTES
 
 
 class Form:
@@ -46,7 +47,7 @@ class Form:
         if kind != b"multipart/form-data" or not 0 < len(boundary) <= 70:
             raise InvalidRequest("Send the adapter as multipart/form-data, with a boundary.", param="content-type")
         self._limits = {
-            CONFIG: CONFIG_BYTES, WEIGHTS: weights_bytes, "training": DOCUMENT_BYTES, "report_card": DOCUMENT_BYTES, "by": AUTHOR_BYTES,
+            CONFIG: MAX_CONFIG_BYTES, WEIGHTS: weights_bytes, "training": DOCUMENT_BYTES, "report_card": DOCUMENT_BYTES, "by": AUTHOR_BYTES,
         }  # fmt: skip
         self._parser = MultipartParser(
             boundary,

@@ -11,8 +11,10 @@ import httpx
 import pytest
 
 from adapters.registry import Base
+from adapters.registry.lora_config import FILE as CONFIG
+from adapters.registry.safetensors_header import FILE as WEIGHTS
 from server.gateway.errors import InvalidRequest, UploadTooLarge
-from server.gateway.form import CONFIG, UNKNOWN_BASE_BYTES, WEIGHTS, Form, largest_weights
+from server.gateway.form import UNKNOWN_BASE_BYTES, Form, largest_weights
 from server.gateway.settings import GatewaySettings
 from server.gateway.uploads import AT_ONCE, BATCH_BYTES
 from tests.adapters.registry import tiny
