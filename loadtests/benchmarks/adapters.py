@@ -183,9 +183,7 @@ def table(found: dict[str, dict[str, list[Stall]]]) -> list[str]:
 
 
 @click.command()
-@click.option(
-    "--tokenizer-of", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True, help="A base to take it from."
-)
+@click.option("--demo", required=True, metavar="JSON", help="The line that `troupe demo` prints: the tokenizer is its base's.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(min=1))
 @click.option("--layers", default=12, show_default=True, type=click.IntRange(min=1))
 @click.option("--hidden", default=512, show_default=True, type=click.IntRange(min=64))
