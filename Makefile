@@ -50,7 +50,7 @@ check: setup-dev  ## ruff, mypy strict, import contracts
 test: setup-dev  ## all tests, the ones on real vLLM included
 	$(BIN)/python -m pytest
 
-soak: setup-dev  ## the same with large counts, where a test has one, and ten minutes of fuzzing (about half an hour)
+soak: setup-dev  ## the same with large counts, where a test has one, and ten minutes of fuzzing (an hour or more)
 	$(BIN)/python -m pytest --soak $$(grep -rlw soak tests --include='test_*.py')
 	$(BIN)/python -m tests.adapters.registry.fuzz_header --minutes 10
 
