@@ -11,7 +11,7 @@ from adapters.curation.examples import curate
 from adapters.demo.corpus import general_chats
 from adapters.demo.export import write_all
 from adapters.demo.recipe import DemoRecipe, Training
-from adapters.sources.discord import read_export
+from adapters.sources.source import open_source
 from adapters.training.adapter import AdapterRecipe, train_adapter
 from adapters.training.base import BaseRecipe, train_base
 from adapters.training.optimize import Schedule
@@ -46,7 +46,8 @@ def _run(out: Path, final: Path, recipe: DemoRecipe, progress: Progress) -> None
     train_base(chats, out / "base", base, lambda done, total: progress("base", done, total))
 
     for name, export in exports.items():
-        examples = curate(read_export(export).messages).train
+        with open_source(export).read() as messages:
+            examples = curate(tuple(messages)).train
         adapter = AdapterRecipe(schedule=_schedule(recipe.adapter, recipe.seed), rank=recipe.rank, base_name=str(final / "base"))
         chosen = examples[-recipe.adapter.examples :]
         train_adapter(out / "base", chosen, out / "adapters" / name, adapter, _stage(progress, name))

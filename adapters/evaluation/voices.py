@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.sources.discord import read_export
+from adapters.sources.source import open_source
 
 _WORD = re.compile(r"[\w']+")
 
@@ -53,7 +53,8 @@ class VoiceClassifier:
 
 def held_out_messages(export: Path, *, share: float = 0.2) -> list[str]:
     """The texts of the people in the last `share` of an export's messages, which `curate` does not train on."""
-    people = [message.text for message in read_export(export).messages if not message.is_bot]
+    with open_source(export).read() as messages:
+        people = [message.text for message in messages if not message.is_bot]
     return people[len(people) - round(len(people) * share) :]
 
 

@@ -14,8 +14,21 @@ class Reaction:
 
 
 @dataclass(frozen=True)
+class Mention:
+    """A person named in a message: `<@author_id>` in its text; `name` is what the people there saw."""
+
+    author_id: str
+    name: str
+
+
+@dataclass(frozen=True)
 class Message:
-    """One message of a channel or thread. `id` is a snowflake: it grows with time."""
+    """One message of a channel or thread. `id` grows with time; `at` is in UTC.
+
+    Sources without times give every message a millisecond of 1970, in the order of the file. `reply_to` may be an id that no message
+    has. `parent` is the channel a thread belongs to,
+    empty where the export does not say. `private`: a direct message, a group's, or one of a private thread.
+    """
 
     id: int
     channel: str
@@ -26,3 +39,6 @@ class Message:
     is_bot: bool = False
     reply_to: int | None = None
     reactions: tuple[Reaction, ...] = ()
+    mentions: tuple[Mention, ...] = ()
+    parent: str | None = None
+    private: bool = False

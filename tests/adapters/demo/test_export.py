@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from adapters.demo.export import write_all
-from adapters.sources.discord import read_export
+from adapters.sources.source import open_source
 from tests.adapters.demo.export_schema import EXPORT, FILE_KEYS, MESSAGE
 
 COMMUNITIES = ("zizou", "greybeards")
@@ -85,7 +85,7 @@ def test_the_same_seed_writes_the_same_bytes(exports: dict[str, Path], tmp_path:
 def test_our_reader_reads_them(exports: dict[str, Path]) -> None:
     """Nothing but joins is dropped, and replies find what they answer."""
     for folder in exports.values():
-        export = read_export(folder)
-        known = {message.id for message in export.messages}
-        assert set(export.dropped) == {"system message"}
-        assert all(message.reply_to in known for message in export.messages if message.reply_to)
+        with open_source(folder).read() as messages:
+            known = {message.id for message in messages}
+            assert set(messages.report.dropped) == {"system message"}
+            assert all(message.reply_to in known for message in messages if message.reply_to)
