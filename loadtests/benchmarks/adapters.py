@@ -6,6 +6,7 @@ whole Troupe, published and promoted one after another and only then asked all a
 
 import asyncio
 import json
+import os
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -159,6 +160,7 @@ async def compare(tokenizer_of: Path, size: Size, rounds: int, folder: Path) -> 
     count = RESIDENT + rounds * COMING
     single = {f"a{index}": write_adapter(folder / "f32" / str(index), size, rank=RANK) for index in range(count)}
     half = {f"b{index}": write_adapter(folder / "bf16" / str(index), size, rank=RANK, dtype="BF16") for index in range(count)}
+    await asyncio.to_thread(os.sync)  # else the first publish, which waits for the disk, waits for all these files too
     found = {}
     async with plain_engine(base, folder / "f32-engine") as stage:
         found["plain engine, F32 files"] = await measure(stage, single, rounds, never, at_once=True)
