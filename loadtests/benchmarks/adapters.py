@@ -76,6 +76,8 @@ async def measure(stage: Stage, adapters: dict[str, Path], rounds: int, never: S
     names = list(adapters)
     for name in names[:RESIDENT]:
         await stage.come(name, adapters[name])
+    # Opens every connection that is needed later: twenty at once would be a pause of their own.
+    await asyncio.gather(*(stage.ask("base") for _ in range(COMING + LISTENERS)))
     listeners = Listeners(stage.http, [names[index % RESIDENT] for index in range(LISTENERS)], never, max_tokens=2048)
     seen: dict[str, list[Stall]] = {}
 
