@@ -74,14 +74,17 @@ class Totals:
 
 
 class MessageIndex:
-    """Add records in any order, settle once, then read as often as wanted. Every method raises NoRoom when the disk is full."""
+    """Add records in any order, settle once, then read as often as wanted. Every method raises NoRoom when the disk is full.
 
-    def __init__(self) -> None:
+    `database` is a file for it; without one SQLite takes a temporary file, below TMPDIR or /var/tmp.
+    """
+
+    def __init__(self, database: str = "") -> None:
         self._rows: list[tuple[Any, ...]] = []
         self._characters = 0
         self.added = 0
         with _room():
-            self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
             self._db.executescript(_SCHEMA)
 
     def add(self, record: Record | ThreadStart) -> None:
@@ -153,7 +156,7 @@ class MessageIndex:
 def _room() -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as exc:
+    except sqlite3.OperationalError as exc:
         sentence = f"The temporary index of the import fails ({exc}): free space, or point TMPDIR to a larger disk."
         raise NoRoom(sentence) from exc
 

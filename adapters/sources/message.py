@@ -23,7 +23,7 @@ class Mention:
 
 @dataclass(frozen=True)
 class Message:
-    """One message of a channel or thread. `id` grows with time; `at` is in UTC.
+    """One message of a channel or thread. `id` grows with time; `at` is in UTC; in `text` a person is `<@author_id>`, if the source knows.
 
     Sources without times give every message a millisecond of 1970, in the order of the file. `reply_to` may be an id that no message
     has. `parent` is the channel a thread belongs to,

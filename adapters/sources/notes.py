@@ -24,10 +24,10 @@ def notes(tally: Tally, totals: Totals) -> tuple[str, ...]:
     """Sentences about an import that has messages."""
     empty = tally.dropped[EMPTY_CONTENT]
     found = {
-        f"{empty} messages, most of all, have no content; {_INTENT}.": empty > totals.messages,
+        f"More messages have no content ({empty}) than have some; {_INTENT}.": empty > totals.messages,
         "No message has a reaction, a score or a quote: nothing tells which ones people liked.": not totals.reacted,
-        f"{tally.seen[NAMELESS]} reactions do not say who reacted, so an author's own cannot be taken off.": tally.seen[NAMELESS],
+        f"Reactions that do not say who reacted: {tally.seen[NAMELESS]}; an author's own cannot be taken off those.": tally.seen[NAMELESS],
         "People are mentioned by name in the exported text; an export with --markdown false finds all of them.": tally.seen[MARKDOWN],
-        f"{totals.private} messages are from direct messages, groups or private threads.": totals.private,
+        f"Messages from direct messages, groups or private threads: {totals.private}.": totals.private,
     }
     return tuple(sentence for sentence, holds in found.items() if holds)

@@ -67,7 +67,7 @@ def test_lossy_reactions(tmp_path: Path) -> None:
     raw = message(1, reactions=[{"emoji": {}, "count": 4, "users": []}, {"emoji": {}, "count": 9, "users": [user(8)]}])
     messages, report = read(write(tmp_path / "a.json", raw))
     assert messages[1].reactions == (Reaction(4), Reaction(9, frozenset({"8"})))
-    assert report.notes == ("1 reactions do not say who reacted, so an author's own cannot be taken off.",)
+    assert report.notes == ("Reactions that do not say who reacted: 1; an author's own cannot be taken off those.",)
 
 
 def test_filters_drop_the_context(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.sources.errors import NoMessages, NotAnExport, NothingThere, SourceError, Unreadable
+from adapters.sources.errors import NoMessages, NoRoom, NotAnExport, NothingThere, SourceError, Unreadable
+from adapters.sources.index import MessageIndex
 from adapters.sources.sniff import Kind
 from adapters.sources.source import open_source
 from tests.adapters.sources.exports import document, message, read, reply, user, write
@@ -113,6 +115,19 @@ def test_a_zip_bomb_is_not_opened(tmp_path: Path) -> None:
         open_source(archive)
 
 
+def test_an_encrypted_zip_says_so(tmp_path: Path) -> None:
+    """Nobody is asked for a password: the sentence says to unpack it."""
+    archive = tmp_path / "locked.zip"
+    with zipfile.ZipFile(archive, "w") as out:
+        out.writestr("a.json", json.dumps(document(message(1))))
+    data = bytearray(archive.read_bytes())
+    for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(header) + flags] |= 1
+    archive.write_bytes(data)
+    with pytest.raises(Unreadable, match=r"a\.json is encrypted: unpack it and import the folder\.$"):
+        open_source(archive)
+
+
 def test_links_are_not_followed(tmp_path: Path) -> None:
     """A link in a folder leads nowhere: an import reads what it was given."""
     outside = write(tmp_path / "outside.json", message(2))
@@ -207,7 +222,7 @@ def test_the_report_is_json(tmp_path: Path) -> None:
     assert written["first"] == written["last"] == "2026-01-02T03:04:05+00:00"
     assert written["dropped"] == {"system message": 1}
     assert written["places"]["system message"][0].startswith("message 2 at byte ")
-    assert "1 messages are from direct messages, groups or private threads." in written["notes"]
+    assert "Messages from direct messages, groups or private threads: 1." in written["notes"]
 
 
 def test_a_reading_can_be_gone_through_twice_and_searched(tmp_path: Path) -> None:
@@ -239,3 +254,22 @@ def test_damage_anywhere_is_a_sentence_or_a_count(
         assert str(exc).endswith(".")  # noqa: PT017  # either is right
     else:
         assert len(messages) == report.messages > 0
+
+
+def test_memory_does_not_grow_with_the_export(tmp_path: Path) -> None:
+    """Three times the messages take the same memory, disk aside."""
+    peaks = []
+    for count in (3_000, 9_000):
+        path = write(tmp_path / f"{count}.json", *(message(number, content="word " * 40) for number in range(1, count)))
+        tracemalloc.start()
+        with open_source(path).read() as reading:
+            assert sum(1 for _ in reading) == count - 1
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.3 * peaks[0]
+
+
+def test_no_room_for_the_index(tmp_path: Path) -> None:
+    """A temporary file that cannot be made is one sentence that says where to look."""
+    with pytest.raises(NoRoom, match=r"free space, or point TMPDIR to a larger disk\.$"):
+        MessageIndex(str(tmp_path / "gone" / "index.db"))
