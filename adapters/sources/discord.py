@@ -41,20 +41,19 @@ def read_discord(name: str, stream: IO[bytes], tally: Tally) -> Iterator[Record 
     """All messages of people and bots that parse before the file ends or breaks. Raises Unreadable."""
     preamble: dict[str, object] = {}
     channel: Channel | None = None
-    last = "the start"
+    place = _Place(name)
     try:
         for entry in entries(stream, "messages"):
             if entry.key != "messages":
                 preamble[entry.key] = entry.value
                 continue
             channel = channel or _channel(name, preamble)
-            if isinstance(entry.value, dict):
-                last = f"message {entry.value.get('id')!s:.20}"
-            made = _record(entry.value, channel, tally, f"{last} at byte {entry.offset} of {name}")
+            place.raw, place.offset = entry.value, entry.offset
+            made = _record(entry.value, channel, tally, place)
             if made is not None:
                 yield made
     except Broken as exc:
-        tally.drop("rest of a broken file", f"{name} from byte {exc.offset} on, after {last}")
+        tally.drop("rest of a broken file", f"{name} from byte {exc.offset} on, after {place.message}")
     else:
         if channel is None:
             tally.drop("empty channel", name)
@@ -82,6 +81,22 @@ def time_of(timestamp: object, number: int) -> datetime:
     return _DISCORD_EPOCH + timedelta(milliseconds=number >> 22)
 
 
+class _Place:
+    """The message that is being read, for people. Put into words only where something is left out."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.raw: object = None
+        self.offset = 0
+
+    @property
+    def message(self) -> str:
+        return f"message {self.raw.get('id')!s:.20}" if isinstance(self.raw, dict) else "the start"
+
+    def __str__(self) -> str:
+        return f"{self.message} at byte {self.offset} of {self._name}"
+
+
 def _channel(name: str, preamble: Mapping[str, object]) -> Channel:
     """The channel of a file. Only what stands before the messages counts; what is missing stays empty."""
     found = preamble.get("channel")
@@ -100,32 +115,32 @@ def _seconds(timestamp: object) -> float:
         return 0.0
 
 
-def _record(raw: object, channel: Channel, tally: Tally, place: str) -> Record | ThreadStart | None:
+def _record(raw: object, channel: Channel, tally: Tally, place: _Place) -> Record | ThreadStart | None:
     if not isinstance(raw, dict):
-        tally.drop("malformed", place)
+        tally.drop("malformed", str(place))
         return None
     kind = str(raw.get("type"))
     if kind not in _KEPT_KINDS:
-        tally.drop("system message", place)
+        tally.drop("system message", str(place))
         starter = _target(raw) if kind == _THREAD_STARTER else None
         return ThreadStart(channel.id, starter) if starter else None
     message = _message(raw, channel, tally, place)
     return Record(message, channel.exported) if message else None
 
 
-def _message(raw: Mapping[str, Any], channel: Channel, tally: Tally, place: str) -> Message | None:
+def _message(raw: Mapping[str, Any], channel: Channel, tally: Tally, place: _Place) -> Message | None:
     number, author = snowflake(raw.get("id")), raw.get("author")
     text = raw.get("content") or ""
     if number is None or not isinstance(author, dict) or not isinstance(text, str):
-        tally.drop("malformed", place)
+        tally.drop("malformed", str(place))
         return None
     author_id = snowflake(author.get("id"))
     if author_id is None:
-        tally.drop("author id that Discord never gives", place)
+        tally.drop("author id that Discord never gives", str(place))
         return None
     if not text.strip():
         beside = any(raw.get(each) for each in ("attachments", "embeds", "stickers", "forwardedMessage"))
-        tally.drop("no text" if beside else EMPTY_CONTENT, place)
+        tally.drop("no text" if beside else EMPTY_CONTENT, str(place))
         return None
     if len(text) > MAX_TEXT:
         tally.drop("longer than any chat message", f"{place} ({len(text)} characters)")

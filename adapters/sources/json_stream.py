@@ -8,14 +8,14 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 MAX_VALUE = 16 * 1024 * 1024
 """Characters of one element at most, which bounds memory."""
 
 _CHUNK = 128 * 1024
 _SPACE = re.compile(r"[ \t\r\n]*")
+_NEXT = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")
 # An error this near to the end of what was read may only say that the rest is not there yet.
 _MARGIN = 16
 
@@ -28,8 +28,7 @@ class Broken(Exception):
         self.offset = offset
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A member of the object, or one element of its long array, which then has the array's `key`. `offset` in bytes."""
 
     key: str
@@ -81,26 +80,37 @@ def _elements(window: "_Window", key: str) -> Iterator[Entry]:
         return
     while True:
         yield Entry(key, *window.value())
+        if window.skip_comma():
+            continue
         if window.accept("]"):
             return
         window.expect(",")
 
 
 class _Window:
-    """A piece of a file as text, and the place in it; `offset` is that place in the file, in bytes."""
+    """A piece of a file as text, and the place in it."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._decode = json.JSONDecoder(strict=False).raw_decode
-        self._text, self._at, self.offset = "", 0, 0
+        self._text, self._at = "", 0
+        self._counted, self._bytes = 0, 0  # so many characters of the text have been counted, and so many bytes are before them
+
+    @property
+    def offset(self) -> int:
+        """The place in the file, in bytes. Only what was passed since the last time is counted."""
+        if self._at > self._counted:
+            self._bytes += len(self._text[self._counted : self._at].encode("utf-8", "surrogateescape"))
+            self._counted = self._at
+        return self._bytes
 
     def peek(self) -> str:
         """The next character that is not blank, without taking it; empty at the end of the file."""
         while True:
             match = _SPACE.match(self._text, self._at)
             assert match is not None  # it matches nothing too
-            self._advance(match.end())
+            self._at = match.end()
             if self._at < len(self._text):
                 return self._text[self._at]
             if not self._more():
@@ -110,7 +120,15 @@ class _Window:
         """Take this character if it is the next one."""
         if self.peek() != character:
             return False
-        self._advance(self._at + 1)
+        self._at += 1
+        return True
+
+    def skip_comma(self) -> bool:
+        """Take a comma and the blanks around it, if all of that has been read already: the quick way between elements."""
+        match = _NEXT.match(self._text, self._at)
+        if match is None:
+            return False
+        self._at = match.end()
         return True
 
     def expect(self, character: str) -> None:
@@ -133,7 +151,7 @@ class _Window:
             if end == len(self._text) and isinstance(value, int | float) and self._more():
                 continue  # the number may have more digits
             offset = self.offset
-            self._advance(end)
+            self._at = end
             return value, offset
 
     def _may_go_on(self, exc: json.JSONDecodeError) -> bool:
@@ -141,12 +159,9 @@ class _Window:
             return False
         return exc.msg.startswith("Unterminated string") or exc.pos >= len(self._text) - _MARGIN
 
-    def _advance(self, to: int) -> None:
-        self.offset += len(self._text[self._at : to].encode("utf-8", "surrogateescape"))
-        self._at = to
-
     def _more(self) -> bool:
         """Read on, twice as much each time for one long value. Whether there was anything."""
+        self._bytes, self._counted = self.offset, 0  # counted before the text goes
         rest = self._text[self._at :]
         data = self._stream.read(max(_CHUNK, len(rest)))
         self._text, self._at = rest + self._decoder.decode(data, final=not data), 0
