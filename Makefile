@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: setup setup-dev up check test soak lock bench-gateway bench-start bench-adapters
+.PHONY: setup setup-dev up check test soak lock bench-gateway bench-start bench-adapters bench-import
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -65,6 +65,9 @@ bench-start: setup-dev  ## how long a start takes to its first token (about 1 mi
 
 bench-adapters: setup-dev  ## how long streams stand still while adapters come that are not loaded (about 5 minutes)
 	@demo="$$($(BIN)/python -m adapters.demo --home "$(BENCH_HOME)")" && $(BIN)/python -m loadtests.benchmarks.adapters --demo "$$demo"
+
+bench-import: setup-dev  ## how long a million messages take to import, and how much memory (about 2 minutes, 2 GB of disk)
+	@$(BIN)/python -m tests.adapters.sources.bench_import
 
 # --- locks: complete pins with hashes, installed with --no-deps -------------------------------------------------------
 COMPILE = $(BIN)/uv pip compile pyproject.toml --python-version 3.11 --no-header --no-annotate --generate-hashes --quiet
