@@ -93,9 +93,18 @@ def _rows(name: str, stream: IO[bytes], tally: Tally) -> Iterator[tuple[str, obj
                 yield f"byte {entry.offset} of {name}", entry.value
         else:
             text = io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline="")
-            for row in csv.DictReader(text, skipinitialspace=True):
-                yield f"message {row.get('ID')!s:.20} in {name}", row
-    except csv.Error as exc:
-        tally.drop("rest of a broken file", f"{name}: {exc}")
+            yield from _csv_rows(name, csv.DictReader(text, skipinitialspace=True), tally)
     except Broken as exc:
         tally.drop("rest of a broken file", f"{name} from byte {exc.offset} on")
+
+
+def _csv_rows(name: str, rows: "csv.DictReader[str]", tally: Tally) -> Iterator[tuple[str, object]]:
+    while True:
+        try:
+            row = next(rows, None)
+        except csv.Error as exc:  # a field beyond the module's bound; the next line can be read
+            tally.drop("malformed", f"line {rows.line_num} of {name}: {exc}")
+            continue
+        if row is None:
+            return
+        yield f"message {row.get('ID')!s:.20} in {name}", row

@@ -20,6 +20,7 @@ _KEPT_KINDS = frozenset({"Default", "Reply", "19"})
 _THREAD_STARTER = "21"
 _PRIVATE = frozenset({"DirectTextChat", "DirectGroupTextChat", "GuildPrivateThread"})
 _DISCORD_EPOCH = datetime(2015, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 _LARGEST_ID = 2**63 - 1
 _RAW_PERSON, _RAW_EMOJI = re.compile(r"<@!(\d{1,20})>"), re.compile(r"<a?(:\w{1,64}:)\d{1,20}>")
 
@@ -70,11 +71,11 @@ def snowflake(value: object) -> int | None:
 
 
 def time_of(timestamp: object, number: int) -> datetime:
-    """A timestamp in UTC. Where it cannot be read, or does not say its zone, the id says the time: it counts from 2015."""
+    """A timestamp in UTC. Where it makes no sense, or does not say its zone, the id says the time: it counts from 2015."""
     if isinstance(timestamp, str) and len(timestamp) <= 40:
         try:
             at = datetime.fromisoformat(timestamp)
-            if at.tzinfo is not None:
+            if at.tzinfo is not None and _DISCORD_EPOCH <= at <= _LATEST:
                 return at.astimezone(UTC)
         except (ValueError, OverflowError):
             pass

@@ -59,6 +59,14 @@ def test_older_packages_are_csv(tmp_path: Path) -> None:
     assert report.dropped == {"no text": 1}
 
 
+def test_a_line_of_csv_beyond_all_bounds(tmp_path: Path) -> None:
+    """It is counted, and the lines after it are read."""
+    path = tmp_path / "messages.csv"
+    path.write_text(f"ID,Timestamp,Contents,Attachments\n1,2021-01-01,{'x' * 200_000},\n2,2021-01-01,hi,\n")
+    messages, report = read(path)
+    assert (list(messages), report.dropped) == ([2], {"malformed": 1})
+
+
 @pytest.mark.parametrize(
     ("described", "private"),
     [

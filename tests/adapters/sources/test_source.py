@@ -205,6 +205,15 @@ def test_malformed_parts_do_not_cost_the_message(tmp_path: Path) -> None:
     assert report.dropped == {}
 
 
+@pytest.mark.parametrize(
+    "timestamp", ["0001-01-01T00:00:00+14:00", "1999-01-01T00:00:00+00:00", "9999-12-31T23:59:59-14:00", "2026-01-02", 5, None]
+)
+def test_times_that_discord_never_gives(tmp_path: Path, timestamp: Any) -> None:
+    """Discord began in 2015, and a message's id holds its time to the millisecond: that is taken instead."""
+    messages, _ = read(write(tmp_path / "a.json", message(86_400_000 << 22, timestamp=timestamp)))
+    assert [each.at.isoformat() for each in messages.values()] == ["2015-01-02T00:00:00+00:00"]
+
+
 def test_no_reactions_at_all(tmp_path: Path) -> None:
     """An export in which nobody reacted is read, with a sentence that nothing in it tells what people liked."""
     _, report = read(write(tmp_path / "a.json", message(1), message(2)))
