@@ -3,8 +3,11 @@
 Knows nothing of adapters. SQLite runs in WAL mode with synchronous=FULL: what was acknowledged survives a crash of the machine.
 """
 
+import asyncio
+import fcntl
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -42,18 +45,30 @@ class Database:
     async def migrate(self) -> None:
         """Bring the schema up to date, one process at a time. Raises DatabaseError, also for a schema that is newer than this code."""
         with self._translated():
-            if self._is_sqlite and self._url.database:
-                Path(self._url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            async with self._engine.connect() as connection:
-                if await connection.run_sync(_schema_version) == HEAD:
-                    return
-            async with self._begin_immediate() as connection:
-                if not self._is_sqlite:
-                    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-                held = await connection.run_sync(_schema_version)
-                if held is not None and held > HEAD:
-                    raise DatabaseError(f"The database {self} was made by a newer Troupe (schema {held}): upgrade this one.")
-                await connection.run_sync(_upgrade)
+            async with self._alone():
+                async with self._engine.connect() as connection:
+                    if await connection.run_sync(_schema_version) == HEAD:
+                        return
+                async with self._begin_immediate() as connection:
+                    if not self._is_sqlite:
+                        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+                    held = await connection.run_sync(_schema_version)
+                    if held is not None and held > HEAD:
+                        raise DatabaseError(f"The database {self} was made by a newer Troupe (schema {held}): upgrade this one.")
+                    await connection.run_sync(_upgrade)
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """SQLite refuses to change its journal while anybody else looks, and does not wait: so one process after the other."""
+        if not self._is_sqlite or not self._url.database:
+            yield
+            return
+        path = Path(self._url.database)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with path.with_name(f"{path.name}.lock").open("wb") as lock:
+            await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+            await asyncio.to_thread(_write_ahead, path)
+            yield
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -87,7 +102,7 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (SQLAlchemyError, OSError, TimeoutError) as exc:
+        except (SQLAlchemyError, sqlite3.Error, OSError, TimeoutError) as exc:
             cause = getattr(exc, "orig", None) or exc
             said = " ".join(str(cause).split())[:200] or type(cause).__name__
             advice = "make room, mend its permissions or put a copy back" if self._is_sqlite else "check it, or TROUPE_DATABASE_URL"
@@ -111,9 +126,15 @@ def read_url(url: str) -> URL:
 def _prepare_sqlite(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # the driver's own idea of when a transaction begins is not ours: see _begin_sqlite
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _write_ahead(path: Path) -> None:
+    """Readers and a writer no longer wait for each other. The file remembers it."""
+    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -265,6 +265,15 @@ async def test_migrations_make_what_the_schema_says(database_url: str) -> None:
         await database.close()
 
 
+async def test_a_fresh_installation_is_opened_by_many_at_once(tmp_path: Path) -> None:
+    """SQLite does not wait where the kind of journal is changed, so the processes have to."""
+    for at in range(30):
+        databases = [Database(f"sqlite:///{tmp_path / str(at) / 'index.db'}") for _ in range(4)]
+        await asyncio.gather(*(database.migrate() for database in databases))
+        for database in databases:
+            await database.close()
+
+
 async def test_a_newer_schema_is_left_alone(index: Index, database_url: str) -> None:
     """An older Troupe does not touch what it does not know."""
     database = Database(database_url)
