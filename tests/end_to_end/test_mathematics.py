@@ -33,9 +33,8 @@ async def engine(stack: Stack, folder: Path, quantization: Quantization) -> Asyn
     settings = EngineSettings(
         base=stack.base, home=folder, store_url=str(stack.store), quantization=quantization, socket=folder / "e.sock", lifeline=True
     )
-    running = LocalEngine(
-        [sys.executable, "-m", "server.engine"], socket=folder / "e.sock", log=folder / "log", environment=settings.environment()
-    )  # fmt: skip
+    environment = {**settings.environment(), "TMPDIR": str(folder)}  # where vLLM leaves its sockets
+    running = LocalEngine([sys.executable, "-m", "server.engine"], socket=folder / "e.sock", log=folder / "log", environment=environment)
     await running.start()
     try:
         while running.state is not EngineState.READY:
