@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -33,16 +34,18 @@ async def engine(stack: Stack, folder: Path, quantization: Quantization) -> Asyn
     settings = EngineSettings(
         base=stack.base, home=folder, store_url=str(stack.store), quantization=quantization, socket=folder / "e.sock", lifeline=True
     )
-    environment = {**settings.environment(), "TMPDIR": str(folder)}  # where vLLM leaves its sockets
-    running = LocalEngine([sys.executable, "-m", "server.engine"], socket=folder / "e.sock", log=folder / "log", environment=environment)
-    await running.start()
-    try:
-        while running.state is not EngineState.READY:
-            assert running.state is not EngineState.FAILED, running.failure
-            await asyncio.sleep(0.1)
-        yield running
-    finally:
-        await running.stop()
+    command = [sys.executable, "-m", "server.engine"]
+    with tempfile.TemporaryDirectory(prefix="vllm-") as sockets:  # vLLM leaves its own there, whose paths have to be short
+        environment = {**settings.environment(), "TMPDIR": sockets}
+        running = LocalEngine(command, socket=folder / "e.sock", log=folder / "log", environment=environment)
+        await running.start()
+        try:
+            while running.state is not EngineState.READY:
+                assert running.state is not EngineState.FAILED, running.failure
+                await asyncio.sleep(0.1)
+            yield running
+        finally:
+            await running.stop()
 
 
 async def vllm_top_tokens(running: LocalEngine, model: str, prompts: list[list[int]]) -> list[list[int]]:

@@ -49,7 +49,7 @@ def test_a_crash_on_sqlite_and_a_folder(crash_points: Path, record_property: Cal
 
 def test_a_crash_with_the_bytes_in_s3(crash_points: Path, s3_url: str, record_property: Callable[[str, object], None], soak: bool) -> None:
     """The same for what touches the bytes, which now travel over a socket."""
-    step = "2" if soak else "40"
+    step = "2" if soak else "60"
     counted = crash(crash_points, "--store", s3_url, "--operations", "publish", "gc", "--first", "3", "--step", step)
     record_property("points crashed at, SQLite and S3", {name: count["tried"] for name, count in counted.items()})
     assert all(count["tried"] >= 4 for count in counted.values())

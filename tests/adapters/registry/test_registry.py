@@ -34,6 +34,14 @@ async def registry(tmp_path: Path, store_url: str, database_url: str) -> AsyncIt
 
 
 @pytest.fixture
+async def local_registry(tmp_path: Path) -> AsyncIterator[Registry]:
+    """As it is by default, for what has nothing to do with where things are kept."""
+    registry = await open_registry(tmp_path / "home")
+    yield registry
+    await registry.close()
+
+
+@pytest.fixture
 def blobs(store_url: str) -> BlobStore:
     return BlobStore(store_url)
 
@@ -103,27 +111,27 @@ async def test_what_is_refused_leaves_nothing(registry: Registry, blobs: BlobSto
 
 
 @pytest.mark.parametrize("alias", ["", "Live", "7", "a" * 33, "a\n", "../x", "base"])
-async def test_aliases_that_cannot_be(registry: Registry, base: Base, adapters: list[Path], alias: str) -> None:
+async def test_aliases_that_cannot_be(local_registry: Registry, base: Base, adapters: list[Path], alias: str) -> None:
     """They never reach the database."""
-    await registry.publish("zizou", adapters[0], base=base, max_rank=8)
+    await local_registry.publish("zizou", adapters[0], base=base, max_rank=8)
     with pytest.raises(BadName):
-        await registry.promote("zizou", 1, alias=alias)
+        await local_registry.promote("zizou", 1, alias=alias)
 
 
 @pytest.mark.parametrize("version", [0, -1, 2, 1 << 31, 1 << 70])
-async def test_versions_that_are_not_there(registry: Registry, base: Base, adapters: list[Path], version: int) -> None:
+async def test_versions_that_are_not_there(local_registry: Registry, base: Base, adapters: list[Path], version: int) -> None:
     """However large the number."""
-    await registry.publish("zizou", adapters[0], base=base, max_rank=8)
+    await local_registry.publish("zizou", adapters[0], base=base, max_rank=8)
     with pytest.raises(UnknownModel):
-        await registry.promote("zizou", version)
+        await local_registry.promote("zizou", version)
 
 
 @pytest.mark.parametrize("share", [-1.0, 100.1, float("nan"), float("inf")])
-async def test_shares_that_are_none(registry: Registry, base: Base, adapters: list[Path], share: float) -> None:
+async def test_shares_that_are_none(local_registry: Registry, base: Base, adapters: list[Path], share: float) -> None:
     """A share is a percentage."""
-    await registry.publish("zizou", adapters[0], base=base, max_rank=8)
+    await local_registry.publish("zizou", adapters[0], base=base, max_rank=8)
     with pytest.raises(BadName, match="percentage"):
-        await registry.canary("zizou", 1, share=share)
+        await local_registry.canary("zizou", 1, share=share)
 
 
 async def test_garbage_is_only_what_nobody_holds(registry: Registry, blobs: BlobStore, base: Base, adapters: list[Path]) -> None:

@@ -1,4 +1,5 @@
-"""What the CPU's LoRA adds to batches of several adapters and the base: prints, per batch, the largest error of each token.
+"""What the CPU's LoRA adds to batches of several adapters and the base: prints, per batch, the largest error of each token,
+with vLLM's own and with ours.
 
 In a process of its own: vLLM changes loggers, signal handlers and the environment of whoever imports it.
 """
@@ -31,7 +32,8 @@ def errors(adapters: tuple[int, ...]) -> list[float]:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "ours":
-        cpu_lora.install()
-        cpu_lora.install()  # each of vLLM's processes may ask for it more than once
-    print(json.dumps([errors(tuple(adapters)) for adapters in json.loads(sys.argv[2])]))
+    batches = [tuple(adapters) for adapters in json.loads(sys.argv[1])]
+    stock = [errors(adapters) for adapters in batches]
+    cpu_lora.install()
+    cpu_lora.install()  # each of vLLM's processes may ask for it more than once
+    print(json.dumps({"stock": stock, "ours": [errors(adapters) for adapters in batches]}))

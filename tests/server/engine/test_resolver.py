@@ -19,21 +19,36 @@ from tests.adapters.registry.tiny import write_base
 
 pytestmark = pytest.mark.engine
 
-# In a process of its own: vLLM changes loggers, signal handlers and the environment of whoever imports it.
-PARSE = "import json, sys; from server.engine.serve import parse; print(json.dumps(vars(parse(sys.argv[1:])), default=str))"
+# In a process of its own: vLLM changes loggers, signal handlers and the environment of whoever imports it. One for all, as the import
+# takes seconds.
+PARSE = """
+import json, sys
+from server.engine.serve import parse
+for argv in json.loads(sys.argv[1]):
+    try:
+        print(json.dumps(vars(parse(argv)), default=str), flush=True)
+    except SystemExit as exc:
+        print(exc.code, flush=True)
+"""
+EXTRAS = ("--no-such-argument 1", "--gpu-memory-utilization much")
 
 
-def run(code: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120, check=False)
-
-
-def test_the_pinned_vllm_accepts_every_argument_of_ours(tmp_path: Path) -> None:
-    """Names and values, with and without a GPU, quantized or not."""
-    base = read_base(write_base(tmp_path / "base"), "none")
-    settings = EngineSettings(base=base.path, socket=tmp_path / "s", max_loras=3, tensor_parallel=2, extra_args="--seed 7")
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], list[str]]:
+    """What the pinned vLLM's parser makes of our arguments, and of EXTRAS after some: a line of standard output for each, and all
+    sentences of standard error."""
+    folder = tmp_path_factory.mktemp("parse")
+    base = read_base(write_base(folder / "base"), "none")
+    settings = EngineSettings(base=base.path, socket=folder / "s", max_loras=3, tensor_parallel=2, extra_args="--seed 7")
     argv = engine_argv(settings, base, Machine(cores=2, memory_gib=8, gpu_memory_gib=24))
-    parsed = run(PARSE, *argv)
-    assert parsed.returncode == 0, parsed.stderr[-2000:]
+    told = json.dumps([argv, *(["--model", "x", *extra.split()] for extra in EXTRAS)])
+    done = subprocess.run([sys.executable, "-c", PARSE, told], capture_output=True, text=True, timeout=120, check=True)
+    sentences = [line for line in done.stderr.splitlines() if line.startswith("troupe-engine: ")]
+    return done.stdout.splitlines()[-1 - len(EXTRAS) :], sentences
+
+
+def test_the_pinned_vllm_accepts_every_argument_of_ours(parsed: tuple[list[str], list[str]]) -> None:
+    """Names and values, with a GPU, quantized."""
     for expected in (
         '"max_loras": 3',
         '"max_cpu_loras": 1024',
@@ -42,18 +57,17 @@ def test_the_pinned_vllm_accepts_every_argument_of_ours(tmp_path: Path) -> None:
         '"seed": 7',
         '"quantization": "bitsandbytes"',
     ):
-        assert expected in parsed.stdout
+        assert expected in parsed[0][0]
 
 
-@pytest.mark.parametrize("extra", ["--no-such-argument 1", "--gpu-memory-utilization much"])
-def test_an_argument_that_vllm_does_not_have_is_one_sentence(extra: str) -> None:
+def test_an_argument_that_vllm_does_not_have_is_one_sentence(parsed: tuple[list[str], list[str]]) -> None:
     """Exit code 2, and the setting to mend."""
-    refused = run(PARSE, "--model", "x", *extra.split())
-    assert refused.returncode == 2
-    sentence = refused.stderr.strip().splitlines()[-1]
-    assert sentence.startswith("troupe-engine: ")
-    assert extra.split()[0] in sentence
-    assert "TROUPE_ENGINE_EXTRA_ARGS" in sentence
+    lines, sentences = parsed
+    assert lines[1:] == ["2"] * len(EXTRAS)
+    assert len(sentences) == len(EXTRAS)
+    for extra, sentence in zip(EXTRAS, sentences, strict=True):
+        assert extra.split()[0] in sentence
+        assert "TROUPE_ENGINE_EXTRA_ARGS" in sentence
 
 
 def resolve(store: Path, cache: Path, *names: str, room_bytes: int = 1 << 20) -> dict[str, Any]:
