@@ -46,6 +46,11 @@ class LoraConfig:
     target_modules: tuple[str, ...]
     use_rslora: bool
 
+    @property
+    def scale(self) -> float:
+        """What the product of a pair is multiplied with."""
+        return self.alpha / (self.rank**0.5 if self.use_rslora else self.rank)
+
     def canonical(self, base_fingerprint: str) -> bytes:
         """The bytes that are stored: the same for the same adapter, wherever it was trained."""
         fields = {

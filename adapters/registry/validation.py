@@ -5,6 +5,7 @@ only once the file is known to be as large as an adapter of this base.
 """
 
 import os
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -23,6 +24,9 @@ from adapters.registry.strict_json import shown
 
 __all__ = ["CONFIG", "LINEARS", "WEIGHTS", "ValidAdapter", "check_tensors", "validate"]
 
+LARGEST = 1e6
+"""Of any number, and of what a pair can add per unit of its input. Trained adapters stay far below 100. What overflows on the engine
+leaves NaN in its KV cache, and memory that others are given next: their answers would be damaged too."""
 _MOST_ENTRIES = 10_000
 _PREFIX = "base_model.model."
 _HALVES = {"lora_A.weight": "A", "lora_B.weight": "B"}
@@ -57,7 +61,7 @@ def validate(directory: Path, base: Base, *, max_rank: int) -> ValidAdapter:
     with open_plain(directory / WEIGHTS) as file:
         header = read_header(file)
         check_tensors(header.tensors, config, base)
-        _check_numbers(file, header)
+        _check_numbers(file, header, config)
     return ValidAdapter(
         config=config.canonical(base.fingerprint),
         weights=directory / WEIGHTS,
@@ -125,13 +129,23 @@ def _check_shapes(module: str, a: tuple[int, ...], b: tuple[int, ...], rank: int
         )
 
 
-def _check_numbers(file: BinaryIO, header: Header) -> None:
-    """Every number is finite as it is served, and some pair changes something: neither of its halves is all zero."""
-    alive: dict[str, int] = {}
+def _check_numbers(file: BinaryIO, header: Header, config: LoraConfig) -> None:
+    """Every number is finite as it is served, no product of a pair is beyond all measure, and some pair changes something: neither of
+    its halves is all zero."""
+    largest: dict[str, list[float]] = {}
     for tensor in header.tensors:
-        # Without the sign, as a negative zero is zero. Every chunk is read, also after the first that is not zero.
-        if sum(int((numbers & 0x7FFF).any()) for numbers in rounded(file, header.start, tensor)):
-            module = tensor.name.partition(".lora_")[0]
-            alive[module] = alive.get(module, 0) + 1
-    if 2 not in alive.values():
+        # Without the sign, so that a negative zero is zero. As an integer, the bits of a bfloat16 are in the order of the numbers.
+        bits = max(int((numbers & 0x7FFF).max()) for numbers in rounded(file, header.start, tensor))
+        largest.setdefault(tensor.name.partition(".lora_")[0], []).append(_number(bits))
+    for module, (one, other) in largest.items():
+        if max(one, other, config.scale * one * other) > LARGEST:
+            name = module.removeprefix(_PREFIX)
+            raise InvalidAdapter(name, f"The numbers of {name} are too large ({config.scale * one * other:.0e}): train the adapter again.")
+    if not any(one and other for one, other in largest.values()):
         raise InvalidAdapter(WEIGHTS, "The adapter changes nothing, its weights are all zero: train it before you publish it.")
+
+
+def _number(bits: int) -> float:
+    """The number that these bits are in bfloat16: the upper half of a float32."""
+    number: float = struct.unpack("<f", struct.pack("<I", bits << 16))[0]
+    return number

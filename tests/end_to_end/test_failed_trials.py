@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,6 @@ from tests.end_to_end.small_transformer import Floats
 
 pytestmark = pytest.mark.engine
 BYSTANDERS = 60
-Making = Callable[[Voices], dict[str, tuple[Floats, Floats]]]
 
 
 @pytest.fixture
@@ -32,25 +31,13 @@ def faint(voices: Voices) -> dict[str, tuple[Floats, Floats]]:
     return {voices.mouth: (np.ones((1, wide), np.float32), np.full((hidden, 1), 1e-30, np.float32))}
 
 
-def deafening(voices: Voices) -> dict[str, tuple[Floats, Floats]]:
-    """Every number finite, and no product: in the first layer, so that the keys and values of all later ones are not either."""
-    wide, hidden = voices.size_of_mouth
-    first = voices.mouth.replace("layers.2", "layers.0")
-    assert first != voices.mouth
-    return {first: (np.full((1, wide), 1e38, np.float32), np.full((hidden, 1), 1e38, np.float32))}
-
-
-@pytest.mark.parametrize(
-    ("community", "make", "state", "reason"),
-    [("too-faint", faint, "published", "as the base does"), ("too-loud", deafening, "quarantined", "not finite")],
-)
 async def test_nothing_moves_for_a_version_that_fails_its_trial(
-    choir: Choir, voices: Voices, neighbour: Mapping[str, Voice], tmp_path: Path, community: str, make: Making, state: str, reason: str
+    choir: Choir, voices: Voices, neighbour: Mapping[str, Voice], tmp_path: Path
 ) -> None:
-    """It sounds like the base, or its numbers are not finite: 409, live stays, its own users and others' are answered as before."""
-    voice = voices.voices[70]
+    """It sounds like the base: 409, live stays, its own users and others' are answered as before."""
+    community, voice = "too-faint", voices.voices[70]
     first = choir.admin.debut(community, voices.write(voice, 3, tmp_path / "first"))
-    second = choir.admin.publish(community, write_adapter(tmp_path / "second", make(voices)))
+    second = choir.admin.publish(community, write_adapter(tmp_path / "second", faint(voices)))
     told = {**neighbour, f"{community}@{first['version']}": voice}
     draw = random.Random(5)
     async with asker(choir.stack) as asking:
@@ -60,9 +47,8 @@ async def test_nothing_moves_for_a_version_that_fails_its_trial(
         refused = await asyncio.to_thread(choir.admin.point, community, int(second["version"]))
         answers = [*await talking, *await asking.ask_all(questions, in_flight=8)]
     assert refused.status_code == 409, refused.text
-    assert reason in refused.json()["error"]["message"]
+    assert "as the base does" in refused.json()["error"]["message"]
     assert choir.admin.live(community)["version"] == first["version"]
-    assert {each["version"]: each["state"] for each in choir.admin.show(community)["adapters"]}[second["version"]] == state
     wrong = [answer for answer in answers if not isinstance(answer, Answer) or not told[answer.adapter].is_heard_in(answer.text)]
     assert not wrong, wrong[0]
 

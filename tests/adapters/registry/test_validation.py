@@ -142,3 +142,19 @@ def test_a_packed_base_takes_only_what_its_configuration_says(tmp_path: Path) ->
     write_safetensors(wrong / WEIGHTS, adapter_tensors(linears={"self_attn.q_proj": (4, 1), "mlp.up_proj": (4, 1)}))
     with pytest.raises(InvalidAdapter, match="another base"):
         validate(wrong, base, max_rank=8)
+
+
+@pytest.mark.parametrize(
+    ("fill", "alpha", "fits"), [(b"\x00\x00\x80\x3f", 4, True), (b"\x00\x00\x80\x4b", 4, False), (b"\x00\x00\x80\x42", 4096, False)]
+)
+def test_numbers_that_would_overflow_are_refused(tmp_path: Path, base: Base, fill: bytes, alpha: int, fits: bool) -> None:
+    """One that is huge, or a product of a pair that is; NaN would stay in the engine's memory. The ones that fit are 1.0."""
+    adapter = write_adapter(tmp_path / "a", lora_alpha=alpha)
+    header, size = header_of(adapter_tensors(2))
+    (adapter / WEIGHTS).write_bytes(safetensors_file(header, fill * (size // 4)))
+    if fits:
+        assert validate(adapter, base, max_rank=8).alpha == alpha
+        return
+    with pytest.raises(InvalidAdapter, match="too large") as refused:
+        validate(adapter, base, max_rank=8)
+    assert refused.value.field.startswith("model.layers.0.")
