@@ -106,7 +106,7 @@ class BlobStore:
                 found = self._digest(staged.place)
             if found != digest:
                 raise StoreError(f"The store {self} gave back other bytes than were written: check the disk or the service behind it.")
-        except BaseException:
+        except BaseException:  # whatever ended it, also a cancellation: no half upload stays; raised again
             with suppress(StoreError):
                 self.discard(staged)
             raise
@@ -166,7 +166,7 @@ class BlobStore:
             with self._told("copied", digest):
                 if self._digest(self._place(digest), copy) != digest:
                     raise _damaged(digest, "are not the ones that were published")
-        except BaseException:
+        except BaseException:  # whatever ended it, no half copy stays; raised again
             copy.delete("", first=CONFIG)
             raise
         return digest
@@ -237,7 +237,7 @@ class BlobStore:
             if digest:
                 raise _damaged(digest, "are gone") from exc
             raise StoreError(f"The store {self} could not be {done}: it is not there; check TROUPE_STORE_URL.") from exc
-        except Exception as exc:
+        except Exception as exc:  # the libraries of a store have no common error: told by their modules, others are raised again
             if isinstance(exc, OSError | ImportError) or type(exc).__module__.partition(".")[0] in _FOREIGN:
                 raise StoreError(f"The store {self} could not be {done}: {_reason(exc)}.") from exc
             raise

@@ -37,7 +37,7 @@ class Bucket:
             for chunk in chunks:
                 file.write(chunk)
             file.close()
-        except BaseException:
+        except BaseException:  # whatever ended it, nothing is uploaded; raised again
             file.closed = True  # or the collector would finish the upload
             file.discard()
             raise

@@ -186,7 +186,7 @@ class Registry:
         try:
             await asyncio.to_thread(self._blobs.commit, staged)
             return await self._index.add(draft, owner)
-        except BaseException:
+        except BaseException:  # whatever ended it, nobody has to wait for this claim; raised again
             with contextlib.suppress(RegistryError):  # a claim that stays ends by itself, a day later
                 await self._index.release(draft.digest, owner)
             raise
