@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from adapters.registry.blobs import CONFIG, WEIGHTS, Stored, digest_of
@@ -18,6 +19,8 @@ class Shelf:
         self.open = threading.Event()
         self.open.set()
         self.asked = threading.Event()
+        self.delivered: Callable[[], None] = lambda: None
+        """Called in the fetching thread once an adapter's bytes lie in the folder."""
 
     def put(self, community: str, weights: bytes) -> str:
         """Returns the engine name."""
@@ -42,4 +45,5 @@ class Shelf:
         if self.failure:
             raise self.failure
         (into / WEIGHTS).write_bytes(self.weights[stored.digest.removeprefix("sha256:")])
+        self.delivered()
         return stored.digest
