@@ -78,6 +78,6 @@ EVERYTHING = --extra clients --extra discord --extra server --extra train --extr
 lock: setup-dev  ## pin everything anew in requirements/*.lock
 	$(COMPILE) $(EVERYTHING) --extra engine-cpu --override requirements/cpu.overrides $(FIND_LINKS) -o requirements/cpu.lock
 	$(COMPILE) $(EVERYTHING) --extra engine-gpu --override requirements/gpu.overrides -o requirements/gpu.lock
-	$(COMPILE) --group dev -c requirements/cpu.lock -o requirements/dev.lock
+	$(COMPILE) --group dev -c requirements/cpu.lock --override requirements/cpu.overrides $(FIND_LINKS) --no-emit-package torch -o requirements/dev.lock
 	$(COMPILE) --extra server -c requirements/cpu.lock -o requirements/gateway.lock
 	$(COMPILE) --extra discord -c requirements/cpu.lock -o requirements/bot.lock

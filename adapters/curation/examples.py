@@ -5,28 +5,10 @@ Pure: knows nothing of files, tokenizers or models.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from adapters.conversation import CONTEXT_TURNS, Turn
+from adapters.curation.dataset import Dataset, Example
 from adapters.sources.message import Message
-
-
-@dataclass(frozen=True)
-class Example:
-    """One thing to learn: after `turns` (oldest first, never empty), say `target`. `weight` in (0, 1) scales its loss."""
-
-    turns: tuple[Turn, ...]
-    target: str
-    weight: float
-    message_id: int
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Examples in the order of time; every held-out one is later than every one to train on."""
-
-    train: tuple[Example, ...]
-    held_out: tuple[Example, ...]
 
 
 def reward(message: Message) -> int:
@@ -61,7 +43,7 @@ def curate(messages: Sequence[Message], *, held_out: float = 0.2, floor: float =
         if turns and not turns[-1].is_self:
             examples.append(Example(turns, message.text, weight, message.id))
     split = len(examples) - round(len(examples) * held_out)
-    return Dataset(tuple(examples[:split]), tuple(examples[split:]))
+    return Dataset(tuple(examples[:split]), tuple(examples[split:]), {})
 
 
 def _context(messages: Sequence[Message], by_id: dict[int, int], place: int) -> tuple[Turn, ...]:

@@ -15,7 +15,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from adapters.conversation import Turn, to_chat
-from adapters.curation.examples import Example
+from adapters.curation.dataset import Example
 from adapters.training.encoding import Encoded, encode
 from adapters.training.optimize import Progress, Schedule, has_fast_bfloat16, optimize
 

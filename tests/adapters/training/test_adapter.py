@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from adapters.conversation import Turn
-from adapters.curation.examples import Example
+from adapters.curation.dataset import Example
 from adapters.training.adapter import LINEAR, AdapterRecipe, round_to_nf4, train_adapter
 from adapters.training.base import BaseRecipe, train_base
 from adapters.training.optimize import Schedule

@@ -1,7 +1,7 @@
 from random import Random
 
 from adapters.conversation import Turn
-from adapters.curation.examples import Example
+from adapters.curation.dataset import Example
 from adapters.training.adapter import encode_example
 from adapters.training.encoding import Encoded, batches, encode
 from adapters.training.tokenizer import train_tokenizer
