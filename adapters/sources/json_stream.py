@@ -18,6 +18,8 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _NEXT = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")
 # An error this near to the end of what was read may only say that the rest is not there yet.
 _MARGIN = 16
+# Of "1.5" and "1e+5" the decoder takes the 1 alone while the last digit is not there.
+_NUMBER_TAIL = len("e+")
 
 
 class Broken(Exception):
@@ -148,8 +150,8 @@ class _Window:
                 continue
             except (ValueError, RecursionError) as exc:  # a number of thousands of digits, a thousand brackets
                 raise Broken(self.offset) from exc
-            if end == len(self._text) and isinstance(value, int | float) and self._more():
-                continue  # the number may have more digits
+            if len(self._text) - end <= _NUMBER_TAIL and isinstance(value, int | float) and self._more():
+                continue  # the number may go on
             offset = self.offset
             self._at = end
             return value, offset

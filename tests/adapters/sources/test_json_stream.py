@@ -39,6 +39,14 @@ def test_elements_come_whole_wherever_the_bytes_are_cut(items: list[Any], step: 
         json.JSONDecoder().raw_decode(data[each.offset :].decode("utf-8", "replace"))
 
 
+@pytest.mark.parametrize("number", ["0", "-0.5", "12.25", "1e5", "1e+5", "2.5E-10", "-1e-7"])
+@pytest.mark.parametrize("step", [1, 2, 3, 4])
+def test_a_number_comes_whole_wherever_it_is_cut(number: str, step: int) -> None:
+    """What is before a point or an exponent is a number too, and not this one."""
+    data = f'{{"items": [{number}, {number}]}}'.encode()
+    assert [each.value for each in entries(Trickle(data, step), "items")] == [json.loads(number)] * 2
+
+
 @given(st.lists(values, min_size=1, max_size=5), st.data())
 def test_a_file_cut_anywhere_gives_what_is_whole(items: list[Any], data: st.DataObject) -> None:
     """Every element that is complete before the cut is given, then comes the error, with a place that is in the file."""
