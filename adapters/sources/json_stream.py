@@ -18,8 +18,8 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _NEXT = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")
 # An error this near to the end of what was read may only say that the rest is not there yet.
 _MARGIN = 16
-# Of "1.5" and "1e+5" the decoder takes the 1 alone while the last digit is not there.
-_NUMBER_TAIL = len("e+")
+# What may be left of a number's text: of "1.5" and "1e+5" the decoder takes the 1 alone while the last digit is not there.
+_CUT_NUMBER = re.compile(r"\.?|[eE][+-]?")
 
 
 class Broken(Exception):
@@ -150,8 +150,11 @@ class _Window:
                 continue
             except (ValueError, RecursionError) as exc:  # a number of thousands of digits, a thousand brackets
                 raise Broken(self.offset) from exc
-            if len(self._text) - end <= _NUMBER_TAIL and isinstance(value, int | float) and self._more():
-                continue  # the number may go on
+            if isinstance(value, int | float) and _CUT_NUMBER.fullmatch(self._text, end):
+                length = end - self._at
+                if self._more():
+                    continue  # the number may go on
+                end = self._at + length
             offset = self.offset
             self._at = end
             return value, offset
