@@ -35,3 +35,7 @@ class CommunityPeople:
             self._names[author_id] = name
             self._given.add(name)
         return name
+
+    def possible_names(self, author_id: str) -> tuple[str, ...]:
+        """Every pseudonym that the author may have in a dataset: `name`, or what it would have been among others. To forget somebody."""
+        return self._pseudonyms.possible(author_id)

@@ -1,20 +1,22 @@
 """Names for people that are not theirs: made from the key and their id, so that they are the same in every import and kept nowhere.
 
-Three syllables of 256 or more equally likely forms each, so that two of 1,000 members share a name in one community of about a thousand.
-No hard g, c or q begins a syllable and no i stands before a k: the syllables put together make no slur (a test tries them all).
+Three syllables, about 3 * 10^8 names: in a community of 1,000 members two would share one in fewer than 1 of 200 communities, and then
+the one asked for later gets another (`people`). No hard g, c or q begins a syllable, and few other sounds are used: no slur can come out
+of it (a test looks).
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import count
+from itertools import count, islice
 
 from adapters.curation.privacy.identity import identity
 from adapters.curation.privacy.key import Key
 
-_ONSETS = ("b", "d", "f", "h", "j", "k", "l", "m", "n", "p", "r", "s", "t", "v", "w", "z")
-_ONSETS += ("bl", "br", "dr", "fl", "fr", "kl", "kr", "pl", "pr", "sh", "sl", "st", "th", "tr", "tw", "vr")
-_VOWELS = ("a", "e", "i", "o", "u", "a", "e", "o")
-_CODAS = ("", "", "", "l", "m", "n", "r", "s")
-SYLLABLES = 3
+_SINGLE = ("b", "d", "f", "h", "j", "l", "m", "n", "p", "r", "s", "t", "v", "w", "z", "th")
+_PAIRS = ("bl", "br", "ch", "dr", "fl", "fr", "kl", "kr", "pl", "pr", "sh", "sl", "st", "tr", "tw", "vr")
+_VOWELS = ("a", "e", "i", "o", "u")
+_CODAS = ("", "", "", "", "l", "n", "r", "s")
+SYLLABLES = ((_SINGLE + _PAIRS, _VOWELS, _CODAS), (_SINGLE, _VOWELS, _CODAS), (_SINGLE, _VOWELS, _CODAS))
+"""(what it begins with, its vowel, what it ends on), of each syllable."""
 
 
 class Pseudonyms:
@@ -26,18 +28,25 @@ class Pseudonyms:
         self._taken = frozenset(part.casefold() for name in taken for part in (name, *name.split()))
 
     def names(self, author_id: str) -> Iterator[str]:
-        """Such as `Brelasto`: the person's name, and then the ones to take if somebody else has it."""
+        """Such as `Brelastor`: the person's name, and then the ones to take if somebody else has it."""
+        return (name for name in self._all(author_id) if name.casefold() not in self._taken)
+
+    def possible(self, author_id: str) -> tuple[str, ...]:
+        """Every name that the person may have had in some dataset, whoever the others were. For those who have to be forgotten."""
+        return tuple(islice(self._all(author_id), 4))
+
+    def _all(self, author_id: str) -> Iterator[str]:
         network, number = identity(author_id)
         for attempt in count():
-            name = _word(self._key.digest(f"name {network.value} {attempt}", number))
-            if name.casefold() not in self._taken:
-                yield name
+            yield _word(self._key.digest(f"name {network.value} {attempt}", number))
 
 
 def _word(digest: bytes) -> str:
-    return "".join(syllable(*digest[place : place + 3]) for place in range(0, 3 * SYLLABLES, 3)).capitalize()
-
-
-def syllable(onset: int, vowel: int, coda: int) -> str:
-    """From three numbers, of which only the remainders count."""
-    return _ONSETS[onset % len(_ONSETS)] + _VOWELS[vowel % len(_VOWELS)] + _CODAS[coda % len(_CODAS)]
+    """A digest's first 64 bits as a number, written in syllables."""
+    number = int.from_bytes(digest[:8], "big")
+    letters = []
+    for syllable in SYLLABLES:
+        for choice in syllable:
+            number, place = divmod(number, len(choice))
+            letters.append(choice[place])
+    return "".join(letters).capitalize()
