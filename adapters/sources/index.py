@@ -54,7 +54,14 @@ _ATTACH = "UPDATE messages SET reply_to = ?1 WHERE id = ?2 AND reply_to IS NULL 
 _TOTALS = """
 SELECT count(*), count(DISTINCT author_id), count(DISTINCT channel), count(reactions), sum(private), min(at), max(at) FROM messages
 """
-_COLUMNS = "id, channel, author_id, author, text, at, is_bot, reply_to, reactions, mentions, parent, private"
+_KEEP = """
+DROP TABLE starters;
+DROP TABLE keys;
+DROP TABLE answers;
+DROP TABLE quotes;
+CREATE INDEX authors ON messages (author_id);
+"""
+COLUMNS = "id, channel, author_id, author, text, at, is_bot, reply_to, reactions, mentions, parent, private"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _BATCH_ROWS, _BATCH_CHARACTERS = 2_000, 2_000_000
@@ -109,20 +116,25 @@ class MessageIndex:
             self._db.executescript(_SETTLE)
             self._db.executemany(_ATTACH, self._db.execute(_THREADS).fetchall())
 
+    def keep(self) -> None:
+        """Leave in the database what a reader of messages wants: the rest is of use only while files are read, and an index on authors."""
+        with _room():
+            self._db.executescript(_KEEP)
+
     def __len__(self) -> int:
         with _room():
             return int(self._db.execute("SELECT count(*) FROM messages").fetchone()[0])
 
     def __iter__(self) -> Iterator[Message]:
         with _room():
-            for row in self._db.execute(f"SELECT {_COLUMNS} FROM messages ORDER BY id"):  # noqa: S608  # a constant
-                yield _message(*row)
+            for row in self._db.execute(f"SELECT {COLUMNS} FROM messages ORDER BY id"):  # noqa: S608  # a constant
+                yield message_of(*row)
 
     def find(self, number: int) -> Message | None:
         """The message of this id, if there is one."""
         with _room():
-            row = self._db.execute(f"SELECT {_COLUMNS} FROM messages WHERE id = ?", (number,)).fetchone()  # noqa: S608  # a constant
-        return _message(*row) if row else None
+            row = self._db.execute(f"SELECT {COLUMNS} FROM messages WHERE id = ?", (number,)).fetchone()  # noqa: S608  # a constant
+        return message_of(*row) if row else None
 
     def totals(self) -> Totals:
         """Counts over all messages; there must be one."""
@@ -180,7 +192,7 @@ def _row(message: Message, exported: float) -> tuple[Any, ...]:
     )
 
 
-def _message(
+def message_of(
     number: int,
     channel: str,
     author_id: str,
@@ -194,6 +206,7 @@ def _message(
     parent: str | None,
     private: int,
 ) -> Message:
+    """A row of `COLUMNS` as a message."""
     return Message(
         number,
         channel,

@@ -65,17 +65,20 @@ class Source:
     members: frozenset[str]
     foreign: Mapping[str, str]
 
-    def read(self, progress: Progress = _silent) -> Reading:
-        """Read all of it into a temporary index; memory stays constant. Raises SourceError."""
+    def read(self, progress: Progress = _silent, *, keep: Path | None = None) -> Reading:
+        """Read all of it into an index; memory stays constant. The index is a file at `keep`, or temporary. Raises SourceError."""
         tally = Tally()
         for name, what in self.foreign.items():
             tally.drop(f"file that is {what}", name)
-        index = MessageIndex()
+        index = MessageIndex(str(keep or ""))
         try:
             with files_of(self.path) as files:
                 size = self._fill(index, files, tally, progress)
             index.settle()
-            return Reading(index, self._report(index, tally, size))
+            report = self._report(index, tally, size)
+            if keep is not None:
+                index.keep()
+            return Reading(index, report)
         except BaseException:  # whatever it was, the disk is given back; then it goes on
             index.close()
             raise
