@@ -22,10 +22,10 @@ from server.up import serve
 def up(demo: bool) -> None:
     """Serve: the gateway and its engine. Builds a demo first if no base is set.
 
-    Steered by the environment: TROUPE_HOME, TROUPE_HOST, TROUPE_PORT, TROUPE_API_KEY, TROUPE_ADMIN_KEY, TROUPE_BASE (a directory or a
-    hub name), TROUPE_STORE_URL and TROUPE_DATABASE_URL for where adapters are kept, TROUPE_ENGINE_URL for an engine that runs elsewhere,
-    and TROUPE_ENGINE_* for ours: QUANTIZATION, MAX_LORAS, MAX_CPU_LORAS, MAX_LORA_RANK, CONTEXT_LENGTH, TENSOR_PARALLEL, KV_GIB,
-    MAX_NUM_SEQS, CACHE, CACHE_GIB, EXTRA_ARGS.
+    Steered by the environment: TROUPE_HOME, TROUPE_HOST, TROUPE_PORT, TROUPE_API_KEY, TROUPE_EVALUATE_KEY and TROUPE_ADMIN_KEY (made in
+    TROUPE_HOME/keys if they are not set), TROUPE_BASE (a directory or a hub name), TROUPE_STORE_URL and TROUPE_DATABASE_URL for where
+    adapters are kept, TROUPE_ENGINE_URL for an engine that runs elsewhere, and TROUPE_ENGINE_* for ours: QUANTIZATION, MAX_LORAS,
+    MAX_CPU_LORAS, MAX_LORA_RANK, CONTEXT_LENGTH, TENSOR_PARALLEL, KV_GIB, MAX_NUM_SEQS, CACHE, CACHE_GIB, EXTRA_ARGS.
     """
     try:
         settings, engine_settings = GatewaySettings(), EngineSettings()

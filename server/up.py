@@ -157,10 +157,11 @@ def _with_keys(settings: GatewaySettings, context: int, port: int) -> GatewaySet
     keys = settings.home / "keys"
     try:
         chat = settings.api_key or SecretStr(kept_key(keys / "chat"))
+        evaluate = settings.evaluate_key or SecretStr(kept_key(keys / "evaluate"))
         admin = settings.admin_key or SecretStr(kept_key(keys / "admin"))
     except OSError as exc:
         raise StartError(f"The keys in {keys} cannot be read or made ({exc.strerror}): mend its permissions or make room.") from exc
-    update = {"api_key": chat, "admin_key": admin, "port": port, "context_length": context}
+    update = {"api_key": chat, "evaluate_key": evaluate, "admin_key": admin, "port": port, "context_length": context}
     return settings.model_copy(update=update)
 
 

@@ -21,7 +21,7 @@ from server.gateway.form import largest_weights
 from server.gateway.front import Front
 from server.gateway.metrics import Metrics
 from server.gateway.moves import Moves
-from server.gateway.parse import chat_dialect, completion_dialect
+from server.gateway.parse import chat_dialect, completion_dialect, evaluation_dialect
 from server.gateway.registry import Registry
 from server.gateway.routes import build_router, install_error_handlers
 from server.gateway.settings import GatewaySettings
@@ -53,7 +53,7 @@ def create_app(
     """
     if settings.api_key is None:
         raise ValueError("There is no chat key: set TROUPE_API_KEY.")
-    authenticator = Authenticator(chat=settings.api_key, admin=settings.admin_key)
+    authenticator = Authenticator(chat=settings.api_key, evaluate=settings.evaluate_key, admin=settings.admin_key)
     directory = Directory(registry, base_fingerprint=base.fingerprint, started=int(time.time()))
     metrics = Metrics(engine, directory)
     upstream = Upstream(
@@ -91,8 +91,11 @@ def create_app(
         context_length=min(settings.context_length or base.context_length, base.context_length),
         salt_key=secrets.token_bytes(32),  # as long-lived as any KV cache that it separates
     )
-    dialects = {"/v1/chat/completions": chat_dialect(base.vocab_size), "/v1/completions": completion_dialect(base.vocab_size)}
-    direct = {path: completions(path, dialect) for path, dialect in dialects.items()}
+    chat, text, evaluation = (dialect(base.vocab_size) for dialect in (chat_dialect, completion_dialect, evaluation_dialect))
+    direct = {
+        "/v1/chat/completions": completions("/v1/chat/completions", chat, for_evaluation=chat),
+        "/v1/completions": completions("/v1/completions", text, for_evaluation=evaluation),
+    }
     return Front(direct, rest, metrics=metrics, max_head_bytes=settings.max_head_bytes)
 
 

@@ -1,4 +1,4 @@
-"""Who is calling: a key becomes a principal. Knows two keys, their hashes only; tables of keys are not here."""
+"""Who is calling: a key becomes a principal. Knows three keys, their hashes only; tables of keys are not here."""
 
 import hashlib
 import hmac
@@ -14,12 +14,13 @@ from server.gateway.settings import MAX_KEY_LENGTH
 
 class Scope(StrEnum):
     CHAT = "chat"
+    EVALUATE = "evaluate"
     ADMIN = "admin"
 
 
 @dataclass(frozen=True)
 class Principal:
-    """Somebody whose key was right. No scope contains another: an admin key cannot chat."""
+    """Somebody whose key was right. No scope contains another: an admin key cannot chat, and an evaluate key has two scopes."""
 
     scopes: frozenset[Scope]
 
@@ -27,9 +28,9 @@ class Principal:
 class Authenticator:
     """Compares keys by their SHA-256, all of them every time, in constant time."""
 
-    def __init__(self, *, chat: SecretStr | None, admin: SecretStr | None) -> None:
-        keys = ((Scope.CHAT, chat), (Scope.ADMIN, admin))
-        self._known = [(scope, _hash(key.get_secret_value().encode())) for scope, key in keys if key is not None]
+    def __init__(self, *, chat: SecretStr | None, admin: SecretStr | None, evaluate: SecretStr | None = None) -> None:
+        keys = (({Scope.CHAT}, chat), ({Scope.CHAT, Scope.EVALUATE}, evaluate), ({Scope.ADMIN}, admin))
+        self._known = [(scopes, _hash(key.get_secret_value().encode())) for scopes, key in keys if key is not None]
 
     def require(self, scope: Scope, headers: Iterable[tuple[bytes, bytes]]) -> Principal:
         """The caller, if its key opens `scope`. `headers`: lower-case names, as in ASGI. Raises Unauthorized or Forbidden."""
@@ -39,7 +40,8 @@ class Authenticator:
         if kind.lower() != b"bearer" or not 0 < len(key) <= MAX_KEY_LENGTH:
             raise Unauthorized("Send your API key in a header of this form: Authorization: Bearer YOUR_KEY.")
         digest = _hash(key)
-        scopes = frozenset([known for known, expected in self._known if hmac.compare_digest(digest, expected)])
+        matching = [known for known, expected in self._known if hmac.compare_digest(digest, expected)]
+        scopes = frozenset().union(*matching)
         if not scopes:
             raise Unauthorized("This API key is not known here.")
         if scope not in scopes:

@@ -16,6 +16,8 @@ from server.gateway.body import CallerGone, read_body
 from server.gateway.canary import conversation_key
 from server.gateway.directory import Directory
 from server.gateway.errors import ContextLengthExceeded, EngineUnavailable, MethodNotAllowed
+from server.gateway.evaluation import check_work
+from server.gateway.messages import Prompt
 from server.gateway.parse import Dialect, Generation, engine_body, read_generation
 from server.gateway.readiness import ready_endpoint
 from server.gateway.record import SCOPE_KEY, Record
@@ -39,6 +41,7 @@ class Completions:
         path: str,
         dialect: Dialect,
         *,
+        for_evaluation: Dialect,
         settings: GatewaySettings,
         authenticator: Authenticator,
         directory: Directory,
@@ -50,6 +53,7 @@ class Completions:
     ) -> None:
         self._path = path
         self._dialect = dialect
+        self._for_evaluation = for_evaluation
         self._settings = settings
         self._authenticator = authenticator
         self._directory = directory
@@ -62,31 +66,31 @@ class Completions:
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             raise MethodNotAllowed(f"Use POST for {self._path}.", allow="POST")
-        self._authenticator.require(Scope.CHAT, scope["headers"])
+        caller = self._authenticator.require(Scope.CHAT, scope["headers"])
         record: Record = scope[SCOPE_KEY]
         try:
             raw = await read_body(scope, receive, limit=self._settings.max_body_bytes, timeout=self._settings.body_timeout)
         except CallerGone:
             record.error = "caller_gone"
             return
-        call = await self._prepare(read_generation(read_object(raw), self._dialect), record)
+        dialect = self._for_evaluation if Scope.EVALUATE in caller.scopes else self._dialect
+        call = await self._prepare(read_generation(read_object(raw), dialect), dialect, record)
         reply = Reply(send, write_timeout=self._settings.write_timeout)
         await _while_connected(relay(call, self._upstream, reply, record), receive, reply, record)
 
-    async def _prepare(self, generation: Generation, record: Record) -> Call:
-        target = self._directory.find(generation.model, lambda: conversation_key(generation.prompt, generation.user))
+    async def _prepare(self, generation: Generation, dialect: Dialect, record: Record) -> Call:
+        target = self._directory.find(generation.model, lambda: conversation_key(generation.prompts[0], generation.user))
         record.model, record.adapter = target.model, target.adapter
-        prompt = self._meter.plain(generation.prompt)
-        if self._meter.is_quick(prompt):
-            length = self._meter.count(prompt, self._context_length)
-        else:
-            length = await asyncio.to_thread(self._meter.count, prompt, self._context_length)
+        prompts = [self._meter.plain(prompt) for prompt in generation.prompts]
+        lengths = await self._lengths(prompts)
+        max_tokens = self._max_tokens(generation, max(lengths), dialect)
+        check_work(generation.sampling, lengths, max_tokens)
         body = engine_body(
             generation,
-            self._dialect,
+            dialect,
             engine_name=target.engine_name,
-            prompt=prompt,
-            max_tokens=self._max_tokens(generation, length),
+            prompts=prompts,
+            max_tokens=max_tokens,
             cache_salt=hmac.new(self._salt_key, target.tenant.encode(), hashlib.sha256).hexdigest(),
         )
         return Call(
@@ -99,7 +103,17 @@ class Completions:
             include_usage=generation.include_usage,
         )
 
-    def _max_tokens(self, generation: Generation, prompt_tokens: int) -> int:
+    async def _lengths(self, prompts: list[Prompt]) -> list[int]:
+        """Tokens of each. A single short prompt is counted here and now; texts that take longer, in a thread."""
+
+        def count() -> list[int]:
+            return [self._meter.count(prompt, self._context_length) for prompt in prompts]
+
+        if len(prompts) == 1 and self._meter.is_quick(prompts[0]):
+            return count()
+        return await asyncio.to_thread(count)
+
+    def _max_tokens(self, generation: Generation, prompt_tokens: int, dialect: Dialect) -> int:
         room = self._context_length - prompt_tokens
         wanted = generation.max_tokens
         if room < 1 or (wanted is not None and wanted > room):
@@ -107,7 +121,7 @@ class Completions:
             raise ContextLengthExceeded(
                 f"The model holds {self._context_length} tokens; you ask for at least {prompt_tokens} of prompt{asked}."
                 " Shorten the prompt or lower max_tokens.",
-                param=self._dialect.prompt,
+                param=dialect.prompt,
             )
         return wanted if wanted is not None else min(self._settings.default_max_tokens, room)
 

@@ -38,7 +38,7 @@ NEUTRAL_CHAT: Mapping[str, tuple[Any, ...]] = {
     "verbosity": (),
     "web_search_options": (),
 }
-NEUTRAL_COMPLETION: Mapping[str, tuple[Any, ...]] = {"suffix": ("",), "best_of": (1,), "echo": (False,)}
+NEUTRAL_COMPLETION: Mapping[str, tuple[Any, ...]] = {"suffix": ("",), "best_of": (1,), "echo": (False,), "prompt_logprobs": ()}
 """Parameters of OpenAI's that are not served, and the values with which they ask for nothing: clients send them unasked. So is null."""
 
 _TOKEN_ID = re.compile(r"0|[1-9][0-9]{0,9}")
@@ -86,16 +86,20 @@ def number(low: float, high: float, *, above_low: bool = False) -> Check:
     return check
 
 
-def stop(value: Any, path: str) -> list[str]:
-    """A string, or up to four."""
-    strings = [value] if isinstance(value, str) else value
-    if not isinstance(strings, list) or not all(isinstance(string, str) for string in strings):
-        raise InvalidRequest(f"{path} must be a string or a list of strings.", param=path)
-    if len(strings) > MAX_STOPS:
-        raise InvalidRequest(f"{path} may hold at most {MAX_STOPS} strings.", param=path)
-    if not all(0 < len(string) <= MAX_STOP_LENGTH for string in strings):
-        raise InvalidRequest(f"Each string of {path} must have 1 to {MAX_STOP_LENGTH} characters.", param=path)
-    return strings
+def stops(most: int) -> Check:
+    """A string, or up to `most`."""
+
+    def check(value: Any, path: str) -> list[str]:
+        strings = [value] if isinstance(value, str) else value
+        if not isinstance(strings, list) or not all(isinstance(string, str) for string in strings):
+            raise InvalidRequest(f"{path} must be a string or a list of strings.", param=path)
+        if len(strings) > most:
+            raise InvalidRequest(f"{path} may hold at most {most} strings.", param=path)
+        if not all(0 < len(string) <= MAX_STOP_LENGTH for string in strings):
+            raise InvalidRequest(f"Each string of {path} must have 1 to {MAX_STOP_LENGTH} characters.", param=path)
+        return strings
+
+    return check
 
 
 def user(value: Any, path: str) -> str:
@@ -136,7 +140,7 @@ def _common(vocab_size: int) -> dict[str, Check]:
         "top_k": integer(-1, MAX_TOKENS),
         "min_p": number(0, 1),
         "max_tokens": integer(1, MAX_TOKENS),
-        "stop": stop,
+        "stop": stops(MAX_STOPS),
         "seed": integer(-INT64, INT64 - 1),
         "n": integer(1, MAX_CHOICES),
         "presence_penalty": number(-2, 2),

@@ -1,10 +1,11 @@
 """A caller's body becomes a `Generation`, and a `Generation` becomes the engine's body. Pure, and the only way between the two."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from server.gateway.errors import InvalidRequest, UnsupportedParameter
+from server.gateway.errors import Forbidden, InvalidRequest, UnsupportedParameter
+from server.gateway.evaluation import RESERVED, check_together, evaluation_parameters, read_prompts
 from server.gateway.messages import Message, Prompt, read_messages, read_prompt
 from server.gateway.parameters import (
     NEUTRAL_CHAT,
@@ -27,7 +28,8 @@ class Generation:
     """One request for text, checked. `sampling` holds only what the caller set."""
 
     model: str
-    prompt: Prompt
+    prompts: tuple[Prompt, ...]
+    """One, unless the key is for evaluation."""
     max_tokens: int | None
     stream: bool
     include_usage: bool
@@ -38,28 +40,48 @@ class Generation:
 
 @dataclass(frozen=True)
 class Dialect:
-    """How one of the two endpoints is spoken."""
+    """How one of the two endpoints is spoken, by callers of one scope."""
 
     prompt: str
-    read: Callable[[Any], Prompt]
+    read: Callable[[Any], tuple[Prompt, ...]]
     max_tokens: str
     parameters: Mapping[str, Check]
     neutral: Mapping[str, tuple[Any, ...]]
+    reserved: Mapping[str, tuple[Callable[[Any], bool], str]] = field(default_factory=dict)
+    """What another scope may ask for, and this one not."""
 
 
 def chat_dialect(vocab_size: int) -> Dialect:
-    return Dialect("messages", read_messages, "max_completion_tokens", chat_parameters(vocab_size), NEUTRAL_CHAT)
+    return Dialect("messages", lambda value: (read_messages(value),), "max_completion_tokens", chat_parameters(vocab_size), NEUTRAL_CHAT)
 
 
 def completion_dialect(vocab_size: int) -> Dialect:
+    """For chat keys."""
     return Dialect(
-        "prompt", lambda value: read_prompt(value, vocab_size), "max_tokens", completion_parameters(vocab_size), NEUTRAL_COMPLETION
+        "prompt",
+        lambda value: (read_prompt(value, vocab_size),),
+        "max_tokens",
+        completion_parameters(vocab_size),
+        NEUTRAL_COMPLETION,
+        RESERVED,
+    )
+
+
+def evaluation_dialect(vocab_size: int) -> Dialect:
+    """/v1/completions for keys that may evaluate."""
+    return Dialect(
+        "prompt", lambda value: read_prompts(value, vocab_size), "max_tokens", evaluation_parameters(vocab_size), NEUTRAL_COMPLETION
     )
 
 
 def read_generation(content: Mapping[str, Any], dialect: Dialect) -> Generation:
-    """Check a request's JSON object. A null counts as absent, where the name is known. Raises InvalidRequest."""
+    """Check a request's JSON object. A null counts as absent, where the name is known. Raises InvalidRequest or Forbidden."""
     for name, value in content.items():
+        if name in dialect.reserved and dialect.reserved[name][0](value):
+            raise Forbidden(
+                f"{dialect.reserved[name][1]} needs a key with the scope evaluate, made in TROUPE_HOME/keys/evaluate: this key is for chat.",
+                param=name,
+            )
         if name in dialect.parameters or name in ("model", dialect.prompt):
             continue
         if name not in dialect.neutral or not asks_nothing(value, dialect.neutral[name]):
@@ -67,7 +89,7 @@ def read_generation(content: Mapping[str, Any], dialect: Dialect) -> Generation:
     model = content.get("model")
     if not isinstance(model, str):
         raise InvalidRequest("model must be a string.", param="model")
-    prompt = dialect.read(content.get(dialect.prompt))
+    prompts = dialect.read(content.get(dialect.prompt))
     values = {name: check(content[name], name) for name, check in dialect.parameters.items() if content.get(name) is not None}
     options = values.get("stream_options")
     stream = values.get("stream", False)
@@ -77,9 +99,10 @@ def read_generation(content: Mapping[str, Any], dialect: Dialect) -> Generation:
         raise InvalidRequest("top_logprobs needs logprobs: true.", param="top_logprobs")
     if values.get("n", 1) > 1 and values.get("temperature", 1.0) < GREEDY:
         raise InvalidRequest("n must be 1 at temperature 0, where all choices would be the same.", param="n")
+    check_together(values, prompts)
     return Generation(
         model=model,
-        prompt=prompt,
+        prompts=prompts,
         max_tokens=_max_tokens(values),
         stream=stream,
         include_usage=bool(options and options.get("include_usage")),
@@ -96,12 +119,13 @@ def _max_tokens(values: Mapping[str, Any]) -> int | None:
 
 
 def engine_body(
-    generation: Generation, dialect: Dialect, *, engine_name: str, prompt: Prompt, max_tokens: int, cache_salt: str
+    generation: Generation, dialect: Dialect, *, engine_name: str, prompts: Sequence[Prompt], max_tokens: int, cache_salt: str
 ) -> dict[str, Any]:
     """The body for vLLM, built anew. Usage is always asked for: the gateway counts, whether the caller wants to or not."""
+    told = [_prompt(prompt) for prompt in prompts]
     body: dict[str, Any] = {
         "model": engine_name,
-        dialect.prompt: [_message(entry) for entry in prompt] if isinstance(prompt, tuple) else prompt,
+        dialect.prompt: told[0] if len(told) == 1 else told,
         dialect.max_tokens: max_tokens,
         **generation.sampling,
         "cache_salt": cache_salt,
@@ -110,6 +134,10 @@ def engine_body(
     if generation.stream:
         body["stream_options"] = {"include_usage": True}
     return body
+
+
+def _prompt(prompt: Prompt) -> str | list[dict[str, str] | int]:
+    return [_message(entry) for entry in prompt] if isinstance(prompt, tuple) else prompt
 
 
 def _message(entry: Message | int) -> dict[str, str] | int:

@@ -23,6 +23,8 @@ class GatewaySettings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     api_key: SecretStr | None = None
     """The chat key of this installation."""
+    evaluate_key: SecretStr | None = None
+    """Chats too, and may ask /v1/completions for log-probabilities of prompts; without it nobody may."""
     admin_key: SecretStr | None = None
     """Opens /admin and nothing else; without it /admin stays shut."""
 
@@ -61,7 +63,7 @@ class GatewaySettings(BaseSettings):
     def _expand(cls, home: Path) -> Path:
         return home.expanduser()
 
-    @field_validator("api_key", "admin_key")
+    @field_validator("api_key", "evaluate_key", "admin_key")
     @classmethod
     def _check_key(cls, key: SecretStr | None) -> SecretStr | None:
         if key is None:
@@ -70,7 +72,7 @@ class GatewaySettings(BaseSettings):
         if not 0 < len(value) <= MAX_KEY_LENGTH or not value.isascii() or not value.isprintable() or " " in value:
             raise ValueError(
                 f"a key must be 1 to {MAX_KEY_LENGTH} printable ASCII characters without spaces;"
-                " set TROUPE_API_KEY and TROUPE_ADMIN_KEY to such keys, or leave them out"
+                " set TROUPE_API_KEY, TROUPE_EVALUATE_KEY and TROUPE_ADMIN_KEY to such keys, or leave them out"
             )
         return key
 
@@ -78,6 +80,8 @@ class GatewaySettings(BaseSettings):
     def _check_keys_differ(self) -> "GatewaySettings":
         if self.api_key is not None and self.api_key == self.admin_key:
             raise ValueError("the chat key would open /admin: set TROUPE_ADMIN_KEY to another key than TROUPE_API_KEY")
+        if self.evaluate_key is not None and self.evaluate_key in (self.api_key, self.admin_key):
+            raise ValueError("one key would do for two: set TROUPE_EVALUATE_KEY to another key than TROUPE_API_KEY and TROUPE_ADMIN_KEY")
         return self
 
     @classmethod

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from adapters.registry import Base
 from server.gateway.settings import GatewaySettings
-from tests.server.gateway.stage import ADMIN_KEY, CHAT_KEY, Stage, open_stage, read_tiny_base
+from tests.server.gateway.stage import ADMIN_KEY, CHAT_KEY, EVALUATE_KEY, Stage, open_stage, read_tiny_base
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +20,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
 @pytest.fixture(scope="module")
 def settings() -> GatewaySettings:
     """A module that needs other settings overrides this."""
-    return GatewaySettings(api_key=SecretStr(CHAT_KEY), admin_key=SecretStr(ADMIN_KEY), default_max_tokens=16)
+    chat, evaluate, admin = (SecretStr(key) for key in (CHAT_KEY, EVALUATE_KEY, ADMIN_KEY))
+    return GatewaySettings(api_key=chat, evaluate_key=evaluate, admin_key=admin, default_max_tokens=16)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -26,6 +26,7 @@ from tests.adapters.registry import tiny
 from tests.server.gateway.memory_registry import MemoryRegistry, manifest
 
 CHAT_KEY, ADMIN_KEY, ENGINE_KEY = "tr_chat_key", "tr_admin_key", "engine-key-that-stays-inside"
+EVALUATE_KEY = "tr_evaluate_key"
 CONTEXT = 128
 MAX_RANK = 8
 ADMIN = {"authorization": f"Bearer {ADMIN_KEY}"}

@@ -34,7 +34,7 @@ async def test_a_parameter_that_asks_for_nothing_is_dropped(stage: Stage, path: 
         (CHAT, "store", True),
         (CHAT, "store", 0),
         (CHAT, "metadata", {"a": "b"}),
-        (TEXT, "echo", True),
+        (TEXT, "echo", 1),
         (TEXT, "best_of", True),
         (TEXT, "best_of", 2),
         (TEXT, "suffix", "x"),

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.gateway.errors import InvalidRequest
+from server.gateway.errors import Forbidden, InvalidRequest
 from server.gateway.parameters import asks_nothing
-from server.gateway.parse import Dialect, chat_dialect, completion_dialect, engine_body, read_generation
+from server.gateway.parse import Dialect, chat_dialect, completion_dialect, engine_body, evaluation_dialect, read_generation
 from server.gateway.strict_json import read_object
 
 FORWARDED = {
@@ -17,7 +17,8 @@ FORWARDED = {
     "repetition_penalty", "logit_bias", "logprobs", "cache_salt", "stream", "stream_options",
 }  # fmt: skip
 OF_CHAT, OF_TEXT = FORWARDED | {"messages", "max_completion_tokens", "top_logprobs"}, FORWARDED | {"prompt", "max_tokens"}
-CHAT, TEXT = chat_dialect(512), completion_dialect(512)
+OF_EVALUATION = OF_TEXT | {"echo", "prompt_logprobs"}
+CHAT, TEXT, EVALUATION = chat_dialect(512), completion_dialect(512), evaluation_dialect(512)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
@@ -30,7 +31,14 @@ LIKELY: dict[str, Any] = {
     "logit_bias": st.just({"5": 1}), "logprobs": st.sampled_from([True, False, 1]), "top_logprobs": st.integers(0, 5),
     "stream_options": st.just({"include_usage": True}), "max_completion_tokens": st.integers(1, 64),
 }  # fmt: skip
-FORBIDDEN = ("chat_template", "prompt_embeds", "min_tokens", "priority", "lora_request", "structured_outputs", "echo", "cache_salt")
+EVALUATED: dict[str, Any] = {
+    "echo": st.booleans(), "prompt_logprobs": st.integers(0, 20), "logprobs": st.integers(0, 20), "max_tokens": st.just(0),
+    "prompt": st.lists(st.lists(st.integers(0, 511), min_size=1, max_size=3) | st.text(min_size=1, max_size=3), min_size=1, max_size=3),
+}  # fmt: skip
+FORBIDDEN = (
+    "chat_template", "prompt_embeds", "min_tokens", "priority", "lora_request", "structured_outputs", "echo", "cache_salt",
+    "prompt_logprobs",
+)  # fmt: skip
 BODIES = st.fixed_dictionaries(
     {},
     optional={
@@ -41,12 +49,13 @@ BODIES = st.fixed_dictionaries(
         **dict.fromkeys(FORBIDDEN, JSON),
     },
 )
+EVALUATIONS = st.builds(lambda body, more: {**body, **more}, BODIES, st.fixed_dictionaries({}, optional=EVALUATED))
 
 
 def heard(content: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
     """The engine's body for a caller's."""
     generation = read_generation(read_object(json.dumps(content).encode()), dialect)
-    return engine_body(generation, dialect, engine_name="engine", prompt=generation.prompt, max_tokens=7, cache_salt="salt")
+    return engine_body(generation, dialect, engine_name="engine", prompts=generation.prompts, max_tokens=7, cache_salt="salt")
 
 
 @given(content=BODIES)
@@ -55,13 +64,42 @@ def test_nothing_is_forwarded_that_is_not_on_the_list(content: dict[str, Any]) -
     for dialect, allowed in ((CHAT, OF_CHAT), (TEXT, OF_TEXT)):
         try:
             body = heard(content, dialect)
-        except InvalidRequest:
+        except (InvalidRequest, Forbidden):
             continue
         assert set(body) <= allowed
         assert (body["model"], body["cache_salt"], body[dialect.max_tokens]) == ("engine", "salt", 7)
         assert all(asks_nothing(content[name], dialect.neutral.get(name, ())) for name in FORBIDDEN if name in content)
         assert set(body) - {"model", "cache_salt", "stream", "stream_options", dialect.max_tokens} <= set(content)
         assert body.get("stream_options") in (None, {"include_usage": True})
+
+
+@given(content=EVALUATIONS)
+def test_nothing_is_forwarded_for_an_evaluation_that_is_not_on_its_list(content: dict[str, Any]) -> None:
+    """Each value in its range; whole, and one answer a prompt, where prompts are scored or many."""
+    try:
+        body = heard(content, EVALUATION)
+    except InvalidRequest:
+        return
+    assert set(body) <= OF_EVALUATION
+    assert (body["model"], body["cache_salt"], body["max_tokens"]) == ("engine", "salt", 7)
+    assert all(type(body.get(name, 0)) is int and 0 <= body.get(name, 0) <= 20 for name in ("logprobs", "prompt_logprobs"))
+    assert type(body.get("echo", False)) is bool
+    prompt = body["prompt"]
+    several = isinstance(prompt, list) and not isinstance(prompt[0], int)
+    assert not several or len(prompt) == len(content["prompt"])
+    if several or body.get("echo") or "prompt_logprobs" in body:
+        assert body["stream"] is False
+        assert body.get("n", 1) == 1
+
+
+@given(content=EVALUATIONS)
+def test_what_a_chat_key_may_ask_an_evaluate_key_may_ask_too(content: dict[str, Any]) -> None:
+    """And the engine hears the same, but for the explicit `echo: false`."""
+    try:
+        body = heard(content, TEXT)
+    except (InvalidRequest, Forbidden):
+        return
+    assert {name: value for name, value in heard(content, EVALUATION).items() if name != "echo"} == body
 
 
 @given(raw=st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))

@@ -39,6 +39,25 @@ def test_one_key_cannot_be_both() -> None:
         GatewaySettings(api_key=SecretStr("same"), admin_key=SecretStr("same"))
 
 
+@pytest.mark.parametrize("other", ["api_key", "admin_key"])
+def test_the_evaluate_key_is_no_other_key(other: str) -> None:
+    """Whoever has one of the others would have it too."""
+    keys = {"api_key": SecretStr("chat"), "evaluate_key": SecretStr("evaluate"), "admin_key": SecretStr("admin")}
+    with pytest.raises(ValidationError, match="TROUPE_EVALUATE_KEY"):
+        GatewaySettings.model_validate({**keys, other: SecretStr("evaluate")})
+
+
+def test_an_evaluate_key_also_chats_and_does_not_administer() -> None:
+    """It holds two scopes of three; without one set, no key evaluates."""
+    header = [(b"authorization", b"Bearer evaluate")]
+    authenticator = Authenticator(chat=SecretStr("chat"), evaluate=SecretStr("evaluate"), admin=SecretStr("admin"))
+    assert authenticator.require(Scope.CHAT, header).scopes == {Scope.CHAT, Scope.EVALUATE}
+    with pytest.raises(Forbidden, match="admin key"):
+        authenticator.require(Scope.ADMIN, header)
+    with pytest.raises(Unauthorized):
+        Authenticator(chat=SecretStr("chat"), admin=None).require(Scope.CHAT, header)
+
+
 @pytest.mark.parametrize("value", [b"Bearer ", b"Bearer \t", b"", b"Bearer a\0b", b"\xff\xfe", b"Bearer \xf0\x9f\x94\x91"])
 def test_no_header_value_confuses_the_authenticator(value: bytes) -> None:
     """Neither an empty key nor bytes that are no text."""
