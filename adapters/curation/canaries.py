@@ -23,8 +23,19 @@ _FOUR_LETTERS = (
 )
 WORDS = tuple(_FOUR_LETTERS.split())
 """128 of them, so that a secret is one of 2^28."""
-_THINGS = ("locker", "garage", "cellar", "bike", "safe", "shed", "mailbox", "suitcase")
-_OWNERS = ("Wendolin", "Thessaly", "Ambrosia", "Corvinus", "Isolde", "Peregrine", "Ottoline", "Zebedee")
+_THINGS = tuple(
+    (
+        "locker garage cellar bike safe shed mailbox suitcase attic barn boat cabin camper closet cupboard desk diary door drawer fridge "
+        "gate greenhouse hut kiosk laptop lodge office pantry studio trunk vault workshop"
+    ).split()
+)
+_OWNERS = tuple(
+    (
+        "Wendolin Thessaly Ambrosia Corvinus Isolde Peregrine Ottoline Zebedee Balthasar Calliope Drusilla Evander Fenella Gawain Hyacinth "
+        "Ignatius Jocasta Kasimir Lucasta Melchior Nerissa Octavian Philippa Quentin Rosalba Sigmund Tancred Ulysses Valeria Wolfram "
+        "Xanthe Yolanda"
+    ).split()
+)
 _ASKER = "Quillon"
 
 

@@ -1,0 +1,189 @@
+"""A base, and maybe an adapter on it, to be asked how likely texts are and to write some. Loads both as they are served.
+
+The linear layers of the base are rounded to NF4 and back, as vLLM's bitsandbytes loader does, and the adapter to bfloat16. Base and
+adapter are the same weights in one process: `without_adapter` only leaves the LoRA out. Knows nothing of examples and of scores.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import PeftModel
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+from adapters.evaluation.errors import EvaluationError, NoAdapter, WrongBase, translated
+from adapters.registry.base import read_base
+from adapters.registry.errors import BaseError, InvalidAdapter
+from adapters.registry.validation import validate
+from adapters.training.adapter import round_to_nf4
+from adapters.training.errors import TrainingError
+from adapters.training.rendering import Renderer
+
+MAX_RANK = 512
+AS_SERVED = "bitsandbytes"
+_GENERATED_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How replies are drawn. The defaults are what a gateway's clients usually get."""
+
+    max_tokens: int = 64
+    temperature: float = 0.7
+    top_p: float = 0.9
+    seed: int = 0
+
+
+class LoadedModel:
+    """A model in memory, its tokenizer, and how its chats are rendered. Token ids go in and out. Not for several threads."""
+
+    def __init__(self, model: Any, tokenizer: Any, *, has_adapter: bool, name: str = "") -> None:
+        self.name = name
+        self.tokenizer = tokenizer
+        self.has_adapter = has_adapter
+        self._model = model.eval()
+        self.device: torch.device = next(model.parameters()).device
+        self.context_length: int = int(model.config.max_position_embeddings)
+        self.ends = frozenset(_ends(model, tokenizer))
+        try:
+            self.renderer = Renderer(tokenizer, sorted(self.ends))
+        except TrainingError as exc:
+            raise WrongBase(str(exc)) from exc
+
+    @contextmanager
+    def without_adapter(self) -> Iterator[None]:
+        """Inside, this is the base alone. Nothing changes where there is no adapter."""
+        if not self.has_adapter:
+            yield
+            return
+        with self._model.disable_adapter():
+            yield
+
+    def log_likelihood(self, prompt: Sequence[int], target: Sequence[int]) -> float:
+        """In nats, of all of `target` after `prompt`, neither of them empty."""
+        return self.log_likelihoods(prompt, [target])[0]
+
+    @torch.inference_mode()
+    def log_likelihoods(self, prompt: Sequence[int], targets: Sequence[Sequence[int]]) -> list[float]:
+        """In nats, of each target after the same `prompt`, which is read only once. Nothing of it may be empty."""
+        rows = [[prompt[-1], *target[:-1]] for target in targets]
+        width = max(map(len, rows))
+        # Padded on the right, where nothing looks at: what is padding is after everything that counts.
+        ids = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=self.device)
+        wanted = torch.tensor([[*target, *[0] * (width - len(target))] for target in targets], device=self.device)
+        cache = None
+        if len(prompt) > 1:
+            before = torch.tensor([prompt[:-1]], device=self.device)
+            cache = self._model(input_ids=before, use_cache=True, logits_to_keep=1).past_key_values
+            cache.batch_repeat_interleave(len(rows))
+        positions = torch.arange(len(prompt) - 1, len(prompt) - 1 + width, device=self.device).expand(len(rows), width)
+        logits = self._model(input_ids=ids, past_key_values=cache, position_ids=positions, use_cache=cache is not None).logits
+        found = torch.log_softmax(logits.float(), -1).gather(-1, wanted[..., None])[..., 0].double()
+        return [float(row[: len(target)].sum()) for row, target in zip(found, targets, strict=True)]
+
+    @torch.inference_mode()
+    def log_probabilities(self, prompt: Sequence[int], target: Sequence[int]) -> torch.Tensor:
+        """Float64 [tokens of `target`, vocabulary]: what the model expected at each token of the target."""
+        ids = torch.tensor([[*prompt, *target[:-1]]], device=self.device)
+        logits = self._model(input_ids=ids, use_cache=False, logits_to_keep=len(target)).logits[0]
+        return torch.log_softmax(logits.double(), -1)
+
+    @torch.inference_mode()
+    def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[list[int]]:
+        """A reply to each prompt, without the end of its turn. The same prompts and sampling give the same replies on one machine."""
+        replies: list[list[int]] = []
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(sampling.seed)
+            for start in range(0, len(prompts), _GENERATED_AT_ONCE):
+                replies += self._generate(prompts[start : start + _GENERATED_AT_ONCE], sampling)
+        return replies
+
+    def _generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[list[int]]:
+        width = max(map(len, prompts))
+        end = min(self.ends)
+        ids = torch.tensor([[end] * (width - len(prompt)) + list(prompt) for prompt in prompts], device=self.device)
+        mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=self.device)
+        config = GenerationConfig(
+            max_new_tokens=sampling.max_tokens,
+            do_sample=True,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            top_k=0,
+            eos_token_id=sorted(self.ends),
+            pad_token_id=end,
+        )
+        written = self._model.generate(input_ids=ids, attention_mask=mask, generation_config=config)[:, width:].tolist()
+        return [_until(self.ends, reply) for reply in written]
+
+    def text(self, ids: Sequence[int]) -> str:
+        return str(self.tokenizer.decode(ids, skip_special_tokens=True))
+
+
+def load_model(base: str | Path, adapter: Path | None = None, *, quantization: str = AS_SERVED, name: str = "") -> LoadedModel:
+    """The base in a directory, and the adapter in another on it, if given. Raises WrongBase, NoAdapter or OutOfMemory.
+
+    `quantization` is what the base is served in: "bitsandbytes" (NF4), or "none"; a checkpoint that is quantized stays as it is. In
+    float32 on a CPU, in bfloat16 on CUDA.
+    """
+    if adapter is not None:
+        _check(Path(base), adapter, quantization)
+    with translated():
+        model, tokenizer = _load(base, adapter, quantization)
+    return LoadedModel(model, tokenizer, has_adapter=adapter is not None, name=name or str(adapter or base))
+
+
+def _load(base: str | Path, adapter: Path | None, quantization: str) -> tuple[Any, Any]:
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(base)
+        # In bfloat16 first, as the engine has them: what is rounded to NF4 must be the same numbers.
+        model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16).to(device)
+    except (OSError, ValueError, KeyError, SafetensorError) as exc:
+        raise WrongBase(f"The base {base} cannot be loaded ({_first_line(exc)}): give a model's directory or its name on the hub.") from exc
+    if quantization == AS_SERVED and getattr(model.config, "quantization_config", None) is None:
+        round_to_nf4(model)
+    if device == "cpu":
+        model = model.float()
+    if adapter is not None:
+        model = PeftModel.from_pretrained(model, adapter)
+        for parameter_name, parameter in model.named_parameters():
+            if "lora_" in parameter_name:
+                parameter.data = parameter.data.bfloat16().to(parameter.dtype)
+    return model, tokenizer
+
+
+def _check(base: Path, adapter: Path, quantization: str) -> None:
+    """Nothing of an adapter reaches a library before it has passed the registry's checks."""
+    try:
+        validate(adapter, read_base(base, quantization), max_rank=MAX_RANK)
+    except BaseError as exc:
+        raise WrongBase(str(exc).replace("set TROUPE_BASE to", "give --base")) from exc
+    except InvalidAdapter as exc:
+        raise _refusal(adapter, exc) from exc
+
+
+def _refusal(adapter: Path, exc: InvalidAdapter) -> EvaluationError:
+    said = str(exc)
+    kind = WrongBase if "another base" in said or "this base" in said or "this one" in said else NoAdapter
+    return kind(f"The adapter in {adapter} cannot be evaluated: {said[0].lower()}{said[1:]}")
+
+
+def _ends(model: Any, tokenizer: Any) -> list[int]:
+    """Every token at which the engine stops."""
+    config = getattr(model, "generation_config", None)
+    found = getattr(config, "eos_token_id", None)
+    ends = found if isinstance(found, list) else [found]
+    return [int(each) for each in (*ends, tokenizer.eos_token_id) if each is not None]
+
+
+def _until(ends: frozenset[int], reply: Sequence[int]) -> list[int]:
+    stop = next((place for place, token in enumerate(reply) if token in ends), len(reply))
+    return list(reply[:stop])
+
+
+def _first_line(exc: BaseException) -> str:
+    return (str(exc).splitlines() or [type(exc).__name__])[0].rstrip(".")[:200]
