@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.conversation import CONTEXT_TURNS
+from adapters.conversation import CONTEXT_CHARACTERS, CONTEXT_TURNS
 from clients.discord_bot.attention import Seen
-from clients.discord_bot.context import CONTEXT_CHARACTERS, conversation
+from clients.discord_bot.context import conversation
 from clients.discord_bot.heard import Heard, readable
 from clients.discord_bot.sentences import ASLEEP, BROKE, MISCONFIGURED, SENTENCES, TOO_LONG, apology
 from clients.discord_bot.splitting import LIMIT, split
