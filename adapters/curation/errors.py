@@ -2,7 +2,8 @@
 
 CurationError
 ├── BrokenDataset   the folder holds no dataset, or not the one that its card names
-└── NothingToLearn  too few examples are left, or all of one person's
+├── BadRecipe       a setting that makes no sense
+└── NothingToLearn  nothing says what people liked, or too few examples are left
 """
 
 
@@ -11,6 +12,10 @@ class CurationError(Exception):
 
 
 class BrokenDataset(CurationError):
+    pass
+
+
+class BadRecipe(CurationError):
     pass
 
 
