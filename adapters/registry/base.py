@@ -6,7 +6,7 @@ Reads a few small files and the headers of the weights; never the weights themse
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from adapters.registry.safetensors_header import read_raw_header
 MAX_BASE_HEADER = 64 << 20
 MAX_BASE_TENSORS = 1 << 20
 _SAMPLE = 1 << 20
+PRECISIONS = ("bitsandbytes", "none")
+"""What weights that are not quantized on disk can be served in."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ class Base:
     def fingerprint(self) -> str:
         parts = json.dumps([self.revision, self.quantization, self.tokenizer]).encode()
         return "sha256:" + hashlib.sha256(parts).hexdigest()
+
+    def is_meant_by(self, fingerprint: str) -> bool:
+        """Whether `fingerprint` is of these weights and this tokenizer, served as they are here or in another precision."""
+        return fingerprint in {replace(self, quantization=each).fingerprint for each in (self.quantization, *PRECISIONS)}
 
 
 def read_base(path: Path, quantization: str) -> Base:

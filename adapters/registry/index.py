@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.registry.database import Database
 from adapters.registry.errors import Conflict, UnknownModel
+from adapters.registry.gates import needs_override
 from adapters.registry.manifest import Manifest, State
 from adapters.registry.names import LIVE, ModelRef
 from adapters.registry.schema import adapters, claims, moves, registry
@@ -25,6 +26,8 @@ STALE_UPLOAD, STALE_REMOVAL = timedelta(days=1), timedelta(minutes=10)
 """How long after its claim a publish or a removal counts as dead."""
 
 _DOCUMENTS = ("training", "report_card")
+_PACKED = (*_DOCUMENTS, "override")
+"""JSON in a column of text, or NULL."""
 _LISTED = [column for column in adapters.c if column.name not in _DOCUMENTS]
 
 
@@ -119,12 +122,18 @@ class Index:
             raise Conflict(f"These bytes are {manifest.ref}, which is quarantined ({manifest.reason}): train a better adapter.")
         return manifest
 
-    async def move(self, community: str, alias: str, pointer: Pointer, *, by: str) -> Moved:
-        """Point `alias` somewhere. Nothing is noted if it points there already. Raises UnknownModel or Conflict."""
+    async def move(self, community: str, alias: str, pointer: Pointer, *, by: str, override: str = "") -> Moved:
+        """Point `alias` somewhere. Nothing is noted if it points there already. Raises UnknownModel or Conflict.
+
+        `override`: why it may be though it failed its gates; recorded where that is so.
+        """
         async with self._database.writing() as connection:
             manifest = await _one(connection, community, pointer.version)
             if manifest.state is not State.PUBLISHED:
                 raise Conflict(f"{manifest.ref} is {manifest.state}{_because(manifest)}: choose another version.")
+            if needs_override(manifest, alias, override):
+                manifest = replace(manifest, override={"why": override, "by": by, "at": now()})
+                await _set_override(connection, manifest)
             if (await _pointers(connection, community)).get(community, {}).get(alias) != pointer:
                 await _note(connection, community, alias, pointer.version, pointer.share, by)
             return Moved(alias, pointer, manifest)
@@ -225,20 +234,25 @@ async def _set_state(connection: AsyncConnection, manifest: Manifest) -> None:
     await connection.execute(update(adapters).where(*where).values(state=manifest.state, reason=manifest.reason))
 
 
+async def _set_override(connection: AsyncConnection, manifest: Manifest) -> None:
+    where = (adapters.c.community == manifest.community, adapters.c.version == manifest.version)
+    await connection.execute(update(adapters).where(*where).values(override=json.dumps(manifest.override)))
+
+
 def _because(manifest: Manifest) -> str:
     return f" ({manifest.reason})" if manifest.reason else ""
 
 
 def _manifest(row: Row[Any]) -> Manifest:
     held = dict(row._mapping)
-    documents = {name: json.loads(held[name]) for name in _DOCUMENTS if held.get(name) is not None}
-    plain = {name: value for name, value in held.items() if name not in _DOCUMENTS}
+    documents = {name: json.loads(held[name]) for name in _PACKED if held.get(name) is not None}
+    plain = {name: value for name, value in held.items() if name not in _PACKED}
     return Manifest.from_json({**plain, **documents, "target_modules": json.loads(held["target_modules"])})
 
 
 def _row(manifest: Manifest) -> dict[str, Any]:
     content = manifest.to_json()
-    packed = {name: json.dumps(content[name]) for name in ("target_modules", *_DOCUMENTS) if content[name] is not None}
+    packed = {name: json.dumps(content[name]) for name in ("target_modules", *_PACKED) if content[name] is not None}
     return {**content, **packed}
 
 

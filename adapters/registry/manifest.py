@@ -18,7 +18,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Manifest:
-    """One version of one community. All but `state` and `reason` never change."""
+    """One version of one community. All but `state`, `reason` and `override` never change."""
 
     community: str
     version: int
@@ -40,6 +40,8 @@ class Manifest:
     """The training manifest, if it came with one; left out of lists."""
     report_card: Mapping[str, Any] | None = None
     """The evaluation, if it came with one; left out of lists."""
+    override: Mapping[str, Any] | None = None
+    """Why it may be live though it failed its gates: `why`, `by` and `at`. None where nobody said so."""
 
     @property
     def engine_name(self) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 from adapters.registry.base import Base
 from adapters.registry.blobs import BlobStore, Staged
 from adapters.registry.errors import BadName, DamagedAdapter, InvalidAdapter, RegistryError, UnknownModel
+from adapters.registry.gates import check_reason
 from adapters.registry.index import DAMAGED, STALE_UPLOAD, Index, Moved, now
 from adapters.registry.manifest import Manifest, State
 from adapters.registry.names import ALIAS, BASE, CANARY, LIVE, check_community
@@ -88,6 +89,7 @@ class Registry:
         _check_author(by)
         for field, document in (("training", training), ("report_card", report_card)):
             _check_document(field, document)
+        _check_trained_on(training or {}, base)
         adapter = await asyncio.to_thread(validate, directory, base, max_rank=max_rank)
         staged = await asyncio.to_thread(self._stage, adapter)
         try:
@@ -110,15 +112,18 @@ class Registry:
         finally:
             await asyncio.to_thread(self._blobs.discard, staged)
 
-    async def promote(self, community: str, version: int, *, alias: str = LIVE, by: str = "") -> Manifest:
-        """Point `alias` at `version`. Raises BadName, UnknownModel, or Conflict for a version that is not to be served."""
-        return (await self._move(community, alias, Pointer(version), by)).manifest
+    async def promote(self, community: str, version: int, *, alias: str = LIVE, by: str = "", override: str = "") -> Manifest:
+        """Point `alias` at `version`. Raises BadName, UnknownModel, or Conflict for a version that is not to be served.
 
-    async def canary(self, community: str, version: int, *, share: float, by: str = "") -> Manifest:
-        """Give `version` `share` percent of what asks for live. Raises BadName, UnknownModel or Conflict."""
+        One whose report card says that it failed its gates does not become live or canary, unless `override` says why: that is recorded.
+        """
+        return (await self._move(community, alias, Pointer(version), by, override)).manifest
+
+    async def canary(self, community: str, version: int, *, share: float, by: str = "", override: str = "") -> Manifest:
+        """Give `version` `share` percent of what asks for live. Raises BadName, UnknownModel or Conflict, as `promote` does."""
         if not 0 <= share <= 100:
             raise BadName(f"The share {share:g} is not a percentage: use 0 to 100.")
-        return (await self._move(community, CANARY, Pointer(version, float(share)), by)).manifest
+        return (await self._move(community, CANARY, Pointer(version, float(share)), by, override)).manifest
 
     async def clear(self, community: str, alias: str, *, by: str = "") -> None:
         """Take an alias away. Raises BadName, UnknownModel, or Conflict for live."""
@@ -191,11 +196,12 @@ class Registry:
                 await self._index.release(draft.digest, owner)
             raise
 
-    async def _move(self, community: str, alias: str, pointer: Pointer, by: str) -> Moved:
+    async def _move(self, community: str, alias: str, pointer: Pointer, by: str, override: str) -> Moved:
         _check_author(by)
+        reason = check_reason(override)
         if type(pointer.version) is not int or not 0 < pointer.version < 1 << 31:
             raise UnknownModel(f"{community} has no version {str(pointer.version)[:20]}.")
-        return await self._index.move(check_community(community), check_alias(alias), pointer, by=by)
+        return await self._index.move(check_community(community), check_alias(alias), pointer, by=by, override=reason)
 
 
 def check_alias(alias: str) -> str:
@@ -208,6 +214,14 @@ def check_alias(alias: str) -> str:
 def _check_author(by: str) -> None:
     if len(by) > MAX_AUTHOR_LENGTH or not by.isprintable():
         raise BadName(f"The name of who does this must be at most {MAX_AUTHOR_LENGTH} printable characters.")
+
+
+def _check_trained_on(training: Mapping[str, Any], base: Base) -> None:
+    """A training manifest that names its base must name this one: on another the adapter would fit in shape and talk nonsense."""
+    named = training.get("base")
+    fingerprint = named.get("fingerprint") if isinstance(named, Mapping) else None
+    if isinstance(fingerprint, str) and not base.is_meant_by(fingerprint):
+        raise InvalidAdapter("training", "The adapter was trained on another base than the one served: train it on this one, with --base.")
 
 
 def _check_document(field: str, document: Mapping[str, Any] | None) -> None:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKeyConstraint, Index, Integer, MetaData, String, Table, Text
 
-HEAD = "0001"
+HEAD = "0002"
 
 metadata = MetaData(
     naming_convention={"pk": "pk_%(table_name)s", "fk": "fk_%(table_name)s_%(referred_table_name)s", "ix": "ix_%(column_0_label)s"}
@@ -34,6 +34,7 @@ adapters = Table(
     Column("reason", Text),
     Column("training", Text),
     Column("report_card", Text),
+    Column("override", Text),
 )
 
 moves = Table(

@@ -108,7 +108,7 @@ def build_admin_router(
         })  # fmt: skip
 
     _add_looking(router, directory, registry)
-    _add_versions(router, moves, uploads)
+    _add_versions(router, moves, uploads, body_timeout)
     _add_aliases(router, moves, body_timeout)
     _add_upkeep(router, registry, directory)
     return router
@@ -162,7 +162,7 @@ def _add_looking(router: APIRouter, directory: Directory, registry: Registry) ->
         return JSONResponse({"from": version, "to": other, "changes": [change.to_json() for change in found]})
 
 
-def _add_versions(router: APIRouter, moves: Moves, uploads: Uploads) -> None:
+def _add_versions(router: APIRouter, moves: Moves, uploads: Uploads, body_timeout: float) -> None:
     @router.post(
         "/communities/{community}/adapters",
         response_model=schemas.Adapter,
@@ -193,6 +193,18 @@ def _add_versions(router: APIRouter, moves: Moves, uploads: Uploads) -> None:
         """Not while an alias points at it. The next gc removes its bytes."""
         return JSONResponse((await moves.retire(community, version, by=AUTHOR)).to_json())
 
+    @router.post(
+        "/communities/{community}/adapters/{version}/quarantine",
+        response_model=schemas.Adapter,
+        summary="Stop serving a version",
+        responses=_errors(400, 404, 408, 413),
+        openapi_extra=_body_of(schemas.Quarantine, required=True),
+    )
+    async def quarantine(request: Request, community: Community, version: Version) -> Response:
+        """At once, whatever points at it: who asks for such an alias gets an error until it moves."""
+        wanted = await _read(request, schemas.Quarantine, body_timeout)
+        return JSONResponse((await moves.quarantine(community, version, wanted.reason)).to_json())
+
 
 def _add_aliases(router: APIRouter, moves: Moves, body_timeout: float) -> None:
     @router.put(
@@ -203,12 +215,15 @@ def _add_aliases(router: APIRouter, moves: Moves, body_timeout: float) -> None:
         openapi_extra=_body_of(schemas.MoveAlias, required=True),
     )
     async def put_alias(request: Request, community: Community, alias: Alias) -> Response:
-        """The version first answers a trial on the engine; if it fails, nothing moves. From then on the next request gets it."""
+        """The version first answers a trial on the engine; if it fails, nothing moves. From then on the next request gets it.
+
+        One whose report card says that it failed its gates does not become `live` or `canary` without an `override`.
+        """
         wanted = await _read(request, schemas.MoveAlias, body_timeout)
         if (alias == CANARY) != (wanted.share is not None):
             words = "is needed for canary: send 0 to 100 percent" if alias == CANARY else "is for canary only: leave it out"
             raise InvalidRequest(f"share {words}.", param="share")
-        return _moved(await moves.point(community, alias, wanted.version, wanted.share, by=wanted.by))
+        return _moved(await moves.point(community, alias, wanted.version, wanted.share, by=wanted.by, override=wanted.override))
 
     @router.delete(
         "/communities/{community}/aliases/{alias}",

@@ -12,6 +12,7 @@ from typing import Any
 
 from adapters.registry import CANARY, Base, Manifest, Pointer, RegistryError, Snapshot, State, UnknownModel
 from adapters.registry import Conflict as RegistryConflict
+from adapters.registry.gates import check_reason, needs_override
 from server.gateway.directory import Directory
 from server.gateway.errors import EngineNotReady, EngineUnavailable, RegistryUnavailable, TrialFailed
 from server.gateway.metrics import Metrics
@@ -77,8 +78,10 @@ class Moves:
         await self._written()
         return manifest, manifest.version not in known
 
-    async def point(self, community: str, alias: str, version: int, share: float | None, *, by: str) -> Moved:
+    async def point(self, community: str, alias: str, version: int, share: float | None, *, by: str, override: str = "") -> Moved:
         """Let `alias` mean `version`, after its trial. `share`, in percent, belongs to `canary` and to nothing else.
+
+        `override`: why it may be though it failed its gates.
 
         An alias that means it already, or a canary that only changes its share, needs no trial.
         """
@@ -89,11 +92,12 @@ class Moves:
             pointer = snapshot.pointers(community).get(alias)
             if pointer is None or pointer.version != version:
                 self._check_servable(manifest)
+                needs_override(await self._registry.show(community, version), alias, check_reason(override))  # before an engine is busy
                 await self._try(manifest)
             if alias == CANARY:
-                manifest = await self._registry.canary(community, version, share=share or 0.0, by=by)
+                manifest = await self._registry.canary(community, version, share=share or 0.0, by=by, override=override)
             else:
-                manifest = await self._registry.promote(community, version, alias=alias, by=by)
+                manifest = await self._registry.promote(community, version, alias=alias, by=by, override=override)
         await self._written()
         return Moved(alias, Pointer(version, share or 0.0), manifest)
 
@@ -118,6 +122,12 @@ class Moves:
 
     async def retire(self, community: str, version: int, *, by: str) -> Manifest:
         manifest = await self._registry.retire(community, version, by=by)
+        await self._written()
+        return manifest
+
+    async def quarantine(self, community: str, version: int, reason: str) -> Manifest:
+        """Stop serving it, whatever points at it."""
+        manifest = await self._registry.quarantine(community, version, reason)
         await self._written()
         return manifest
 

@@ -18,6 +18,9 @@ def _printable(text: str) -> str:
 Author = Annotated[str, Field(max_length=100, description="Who does this, for the record."), AfterValidator(_printable)]
 
 
+Reason = Annotated[str, Field(max_length=300), AfterValidator(_printable)]
+
+
 class Document(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -33,6 +36,12 @@ class Error(Document):
     """The shape of every error, OpenAI's."""
 
     error: ErrorObject
+
+
+class Override(Document):
+    why: str
+    by: str
+    at: str = Field(description="UTC, ISO 8601.")
 
 
 class ListedAdapter(Document):
@@ -51,6 +60,7 @@ class ListedAdapter(Document):
     published_at: str = Field(description="UTC, ISO 8601.")
     state: State
     reason: str | None = Field(description="Why it is in quarantine.")
+    override: Override | None = Field(description="Why it may be live though it failed its gates, where somebody said so.")
 
 
 class Adapter(ListedAdapter):
@@ -122,6 +132,13 @@ class MoveAlias(Document):
     version: int = Field(ge=1, lt=1 << 31, strict=True)
     share: Share | None = Field(default=None, description="Needed for `canary`, and for nothing else.")
     by: Author = "admin"
+    override: Reason = Field(default="", description="Why it may be `live` or `canary` though it failed its gates; kept with the version.")
+
+
+class Quarantine(Document):
+    """Why a version is not to be served any more."""
+
+    reason: Reason = Field(min_length=1)
 
 
 class Rollback(Document):

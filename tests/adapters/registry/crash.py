@@ -57,6 +57,10 @@ async def _promote(registry: Registry, material: Material) -> None:
     await registry.promote(COMMUNITY, 1)
 
 
+async def _override(registry: Registry, material: Material) -> None:
+    await registry.promote(COMMUNITY, 4, override="it is funny")
+
+
 async def _canary(registry: Registry, material: Material) -> None:
     await registry.canary(COMMUNITY, 1, share=10)
 
@@ -75,18 +79,19 @@ async def _gc(registry: Registry, material: Material) -> None:
 
 
 OPERATIONS: dict[str, Operation] = {
-    "publish": _publish, "promote": _promote, "canary": _canary, "rollback": _rollback, "retire": _retire, "gc": _gc,
+    "publish": _publish, "promote": _promote, "override": _override, "canary": _canary, "rollback": _rollback, "retire": _retire, "gc": _gc,
 }  # fmt: skip
 
 
 async def set_up(place: Place, material: Material) -> None:
-    """Two versions that were live, and a retired one whose bytes are garbage."""
+    """Two versions that were live, a retired one whose bytes are garbage, and one that failed its gates."""
     registry = await open_registry(place.home, store_url=place.store)
     for directory in material.adapters[:3]:
         await registry.publish(COMMUNITY, directory, base=material.base, max_rank=8)
     await registry.promote(COMMUNITY, 1)
     await registry.promote(COMMUNITY, 2)
     await registry.retire(COMMUNITY, 3)
+    await registry.publish(COMMUNITY, material.adapters[4], base=material.base, max_rank=8, report_card={"passed": False})
     await registry.close()
 
 
@@ -101,6 +106,7 @@ async def observe(place: Place) -> dict[str, Any]:
     await registry.close()
     return {
         "versions": [(manifest.version, manifest.digest, manifest.state) for manifest in manifests],
+        "overridden": [manifest.version for manifest in manifests if manifest.override],
         "aliases": {alias: (at.version, at.share) for alias, at in snapshot.pointers(COMMUNITY).items()},
     }
 
@@ -232,8 +238,8 @@ def _remove_bucket(url: str) -> None:
 
 def material_in(folder: Path) -> Material:
     base = read_base(write_base(folder / "base"), "none")
-    # The first byte of each weight differs, so the four are four adapters.
-    fills = (b"\x3d", b"\x3e", b"\x3f", b"\x3c")
+    # The first byte of each weight differs, so the five are five adapters.
+    fills = (b"\x3d", b"\x3e", b"\x3f", b"\x3c", b"\x3b")
     return Material(base, tuple(write_adapter(folder / f"adapter-{at}", fill=fill) for at, fill in enumerate(fills)))
 
 

@@ -44,7 +44,9 @@ def test_a_crash_on_sqlite_and_a_folder(crash_points: Path, record_property: Cal
     record_property("points crashed at, SQLite and folder", {name: count["tried"] for name, count in counted.items()})
     assert all(count["tried"] >= 4 for count in counted.values())
     # Were an operation over with its first write, or never, then the points would not be where it happens.
-    assert all(0 < counted[name]["undone"] < counted[name]["tried"] for name in ("publish", "promote", "canary", "rollback", "retire"))
+    assert all(
+        0 < counted[name]["undone"] < counted[name]["tried"] for name in ("publish", "promote", "override", "canary", "rollback", "retire")
+    )
 
 
 def test_a_crash_with_the_bytes_in_s3(crash_points: Path, s3_url: str, record_property: Callable[[str, object], None], soak: bool) -> None:

@@ -322,3 +322,18 @@ async def test_an_unreachable_server_is_one_sentence() -> None:
     with pytest.raises(DatabaseError) as caught:
         await Database("postgresql://someone:secret@127.0.0.1:1/troupe").migrate()
     assert "secret" not in str(caught.value)
+
+
+async def test_what_an_earlier_troupe_wrote_is_kept(index: Index, database_url: str) -> None:
+    """Here one from before there were overrides: its versions and aliases are all there after the next start."""
+    await publish(index, 1)
+    await promote(index, 1)
+    before = await index.snapshot()
+    database = Database(database_url)
+    async with database.writing() as connection:
+        await connection.execute(text("ALTER TABLE adapters DROP COLUMN override"))
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    await database.migrate()
+    after = await Index(database).snapshot()
+    assert (after.versions, after.aliases) == (before.versions, before.aliases)
+    await database.close()

@@ -187,3 +187,76 @@ async def test_documents_travel_with_a_version(registry: Registry, base: Base, a
     assert (manifest.training, manifest.report_card) == ({"steps": 3}, card)
     listed = (await registry.snapshot()).manifests("zizou")[0]
     assert listed == replace(manifest, training=None, report_card=None)
+
+
+FAILED_CARD = {"passed": False, "gates": [{"name": "ranking", "value": 0.31, "limit": 0.5, "passed": False}]}
+
+
+async def test_a_version_that_failed_its_gates_does_not_go_live(registry: Registry, base: Base, adapters: list[Path]) -> None:
+    """Nor does it become the canary; the sentence says which gate, and how to go on. Another alias, to try it out, may mean it."""
+    await registry.publish("zizou", adapters[0], base=base, max_rank=8, report_card=FAILED_CARD)
+    for refused in (registry.promote("zizou", 1), registry.promote("zizou", 1, override="  "), registry.canary("zizou", 1, share=10)):
+        with pytest.raises(Conflict, match=r"zizou@1 failed its gates \(ranking: 0.31, limit 0.5\).*--override"):
+            await refused
+    assert (await registry.snapshot()).pointers("zizou") == {}
+    await registry.promote("zizou", 1, alias="trial")
+    assert (await registry.show("zizou", 1)).override is None
+
+
+async def test_an_override_is_recorded_with_who_and_when(registry: Registry, base: Base, adapters: list[Path]) -> None:
+    """In the manifest, also in lists; from then on the version may be live again without another."""
+    await registry.publish("zizou", adapters[0], base=base, max_rank=8, report_card=FAILED_CARD)
+    await registry.publish("zizou", adapters[1], base=base, max_rank=8, report_card={"passed": True})
+    moved = await registry.promote("zizou", 1, by="Ann", override=" it is funny ")
+    (listed, _) = (await registry.snapshot()).manifests("zizou")
+    assert moved.override == listed.override == (await registry.show("zizou", 1)).override
+    assert listed.override is not None
+    assert (listed.override["why"], listed.override["by"], listed.override["at"][:2]) == ("it is funny", "Ann", "20")
+    await registry.promote("zizou", 2)
+    assert (await registry.rollback("zizou")).version == 1
+    await registry.canary("zizou", 1, share=5)
+
+
+async def test_an_override_that_nothing_needs_is_not_recorded(local_registry: Registry, base: Base, adapters: list[Path]) -> None:
+    """A version whose gates passed, and one without a card, are live as they are."""
+    for number, card in enumerate(({"passed": True}, None, {"fit": 1.0}), start=1):
+        await local_registry.publish("zizou", adapters[number - 1], base=base, max_rank=8, report_card=card)
+        assert (await local_registry.promote("zizou", number, override="why not")).override is None
+
+
+@pytest.mark.parametrize("reason", ["x" * 301, "two\nlines"])
+async def test_a_reason_is_one_short_line(local_registry: Registry, base: Base, adapters: list[Path], reason: str) -> None:
+    """It is shown in tables."""
+    await local_registry.publish("zizou", adapters[0], base=base, max_rank=8, report_card=FAILED_CARD)
+    with pytest.raises(BadName, match="300 printable"):
+        await local_registry.promote("zizou", 1, override=reason)
+
+
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [
+        ({"passed": False}, "its report card says that it did not pass"),
+        ({"passed": False, "gates": "none"}, "its report card says that it did not pass"),
+        ({"passed": False, "gates": [{"passed": False}, 7, {"name": "a\x1b[2J", "passed": False, "value": 0.123456}]}, "limit None"),
+        ({"passed": False, "gates": [{"name": str(at), "passed": False} for at in range(9)]}, "and 6 more"),
+    ],
+)
+async def test_a_strange_card_is_still_a_sentence(
+    local_registry: Registry, base: Base, adapters: list[Path], card: dict[str, object], said: str
+) -> None:
+    """Whoever wrote it: printable and short."""
+    await local_registry.publish("zizou", adapters[0], base=base, max_rank=8, report_card=card)
+    with pytest.raises(Conflict, match=said) as caught:
+        await local_registry.promote("zizou", 1)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 600
+
+
+async def test_an_adapter_of_another_base_is_refused(local_registry: Registry, base: Base, adapters: list[Path], tmp_path: Path) -> None:
+    """Its shapes fit, so only its training manifest can tell. Another precision of the same base is no other base."""
+    other = read_base(write_base(tmp_path / "other", fill=b"\x07"), "none")
+    with pytest.raises(InvalidAdapter, match="another base than the one served"):
+        await local_registry.publish("zizou", adapters[0], base=base, max_rank=8, training={"base": {"fingerprint": other.fingerprint}})
+    rounded = replace(base, quantization="bitsandbytes").fingerprint
+    for trained in ({"base": {"fingerprint": rounded}}, {"base": {"fingerprint": base.fingerprint}}, {"base": "its name"}):
+        assert (await local_registry.publish("zizou", adapters[0], base=base, max_rank=8, training=trained)).version == 1

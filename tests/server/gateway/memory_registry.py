@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.registry import CANARY, LIVE, Base, Conflict, Manifest, ModelRef, Pointer, Snapshot, State, UnknownModel
+from adapters.registry.gates import needs_override
 from adapters.registry.validation import validate
 from server.gateway.registry import Damage, Verified
 
@@ -83,11 +84,11 @@ class MemoryRegistry:
         new = manifest(base, community, len(self.held.versions.get(community, {})) + 1)
         return self.add(replace(new, published_by=by, training=training, report_card=report_card))
 
-    async def promote(self, community: str, version: int, *, alias: str = LIVE, by: str = "") -> Manifest:
-        return await self._move(community, alias, Pointer(version))
+    async def promote(self, community: str, version: int, *, alias: str = LIVE, by: str = "", override: str = "") -> Manifest:
+        return await self._move(community, alias, Pointer(version), by, override)
 
-    async def canary(self, community: str, version: int, *, share: float, by: str = "") -> Manifest:
-        return await self._move(community, CANARY, Pointer(version, share))
+    async def canary(self, community: str, version: int, *, share: float, by: str = "", override: str = "") -> Manifest:
+        return await self._move(community, CANARY, Pointer(version, share), by, override)
 
     async def clear(self, community: str, alias: str, *, by: str = "") -> None:
         pointers = dict(self.held.pointers(community))
@@ -128,10 +129,12 @@ class MemoryRegistry:
     async def verify(self) -> Verified:
         return AllWell(sum(map(len, self.held.versions.values())))
 
-    async def _move(self, community: str, alias: str, pointer: Pointer) -> Manifest:
+    async def _move(self, community: str, alias: str, pointer: Pointer, by: str, override: str) -> Manifest:
         entry = await self.show(community, pointer.version)
         if entry.state is not State.PUBLISHED:
             raise Conflict(f"{entry.ref} is {entry.state}.")
+        if needs_override(entry, alias, override):
+            entry = self.add(replace(entry, override={"why": override, "by": by, "at": "2026-11-20T12:00:00+00:00"}))
         self._point(community, alias, pointer)
         return entry
 

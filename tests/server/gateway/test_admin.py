@@ -145,6 +145,7 @@ async def test_damage_is_found_and_said_without_a_path(office: Stage, tmp_path: 
         ("DELETE", f"{ZIZOU}/aliases/canary", None, 404, "adapter_not_found"),
         ("DELETE", f"{ROOT}/communities/nobody/aliases/live", None, 404, "adapter_not_found"),
         ("POST", f"{ZIZOU}/adapters/9/retire", None, 404, "adapter_not_found"),
+        ("POST", f"{ZIZOU}/adapters/9/quarantine", {"reason": "gone"}, 404, "adapter_not_found"),
         ("POST", f"{ROOT}/communities/nobody/rollback", None, 404, "adapter_not_found"),
         ("DELETE", f"{ZIZOU}/aliases/live", None, 409, "conflict"),
         ("POST", f"{ZIZOU}/rollback", {"alias": "live"}, 409, "conflict"),
@@ -162,6 +163,31 @@ async def test_what_is_not_there_and_what_cannot_be(
     assert (response.status_code, response.json()["error"]["code"]) == (status, code)
     assert response.json()["error"]["message"].endswith(".")
     assert str(tmp_path) not in response.text
+
+
+async def test_gates_are_minded_before_the_engine_is_asked(office: Stage, tmp_path: Path) -> None:
+    """A version that failed its gates is a 409 that says how to go on, and live once somebody says why, which stays with it."""
+    card = '{"passed": false, "gates": [{"name": "ranking", "value": 0.2, "limit": 0.5, "passed": false}]}'
+    assert (await publish(office, tmp_path, data={"report_card": card})).json()["override"] is None
+    for alias, body in (("live", {"version": 1}), ("canary", {"version": 1, "share": 5}), ("live", {"version": 1, "override": " "})):
+        refused = await call(office, "PUT", f"{ZIZOU}/aliases/{alias}", body)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (409, "conflict")
+        assert "ranking: 0.2" in refused.json()["error"]["message"]
+    assert office.fake.received == []
+    moved = await call(office, "PUT", f"{ZIZOU}/aliases/live", {"version": 1, "override": "it is funny", "by": "Ann"})
+    said = moved.json()["adapter"]["override"]
+    assert (moved.status_code, said["why"], said["by"]) == (200, "it is funny", "Ann")
+    assert (await call(office, "GET", ZIZOU)).json()["adapters"][0]["override"] == said
+
+
+async def test_a_version_can_be_stopped_at_once(office: Stage, tmp_path: Path) -> None:
+    """Though live means it: from the next request on nobody gets it."""
+    await publish(office, tmp_path)
+    await call(office, "PUT", f"{ZIZOU}/aliases/live", {"version": 1})
+    stopped = await call(office, "POST", f"{ZIZOU}/adapters/1/quarantine", {"reason": "It learnt from somebody who is forgotten."})
+    assert (stopped.status_code, stopped.json()["state"]) == (200, "quarantined")
+    assert stopped.json()["reason"].startswith("It learnt")
+    assert (await office.http.post("/v1/chat/completions", json=ASK)).status_code == 404
 
 
 @pytest.mark.parametrize("failure", [DatabaseError("No /srv/secret/index.db."), StoreError("No s3://secret/bucket.")])
