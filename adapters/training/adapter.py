@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from bitsandbytes.functional import dequantize_4bit, quantize_4bit
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from adapters.conversation import Turn, to_chat
 from adapters.curation.dataset import Example
 from adapters.training.encoding import Encoded, encode
-from adapters.training.optimize import Progress, Schedule, has_fast_bfloat16, optimize
+from adapters.training.machine import has_fast_bfloat16
+from adapters.training.model import round_to_nf4
+from adapters.training.optimize import Progress, Schedule, optimize
+
+__all__ = ["LINEAR", "AdapterRecipe", "encode_example", "round_to_nf4", "train_adapter"]
 
 LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -66,12 +69,3 @@ def encode_example(tokenizer: Any, example: Example, limit: int) -> list[Encoded
     last = example.turns[-1]
     shapes = (to_chat(example.turns), to_chat([Turn("", last.text)]))
     return [encode(tokenizer, chat, example.target, weight=example.weight, limit=limit) for chat in shapes if chat]
-
-
-def round_to_nf4(model: Any) -> None:
-    """Replace the weight of every linear layer of the decoder by what is left of it after NF4 (blocks of 64, statistics compressed)."""
-    for name, module in model.named_modules():
-        if name.rpartition(".")[2] in LINEAR:
-            weight = module.weight.data
-            packed, state = quantize_4bit(weight.contiguous(), compress_statistics=True, quant_type="nf4")
-            module.weight.data = dequantize_4bit(packed, state).to(weight.dtype)

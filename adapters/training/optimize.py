@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import LambdaLR
 
 from adapters.training.encoding import Batch, Encoded, batches
+from adapters.training.machine import has_fast_bfloat16
 
 Progress = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
@@ -70,11 +71,6 @@ def optimize(model: Any, encoded: Sequence[Encoded], schedule: Schedule, *, pad:
     model.eval()
     last = losses[-max(1, len(losses) // 10) :]
     return sum(last) / len(last)
-
-
-def has_fast_bfloat16(device: str) -> bool:
-    """Whether matrix products in bfloat16 are faster than in float32 there."""
-    return device != "cpu" or bool(torch.cpu._is_avx512_bf16_supported())
 
 
 def _optimizers(model: Any, schedule: Schedule) -> list[torch.optim.Optimizer]:
