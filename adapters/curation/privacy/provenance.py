@@ -55,8 +55,8 @@ DECLARABLE: Mapping[str, Declarable] = {
         "These messages were published for everybody to read and come from an archive whose terms allow this use.",
         {
             Kind.DISCORD: "messages of a Discord server are no public archive, even where everybody may join, and Discord's Developer "
-            f"Policy (rule 21, {POLICY_URL}) forbids training on what its API gives without its permission: declare own-server-consent if you "
-            "have this permission and the members agreed",
+            f"Policy (rule 21, {POLICY_URL}) forbids training on what its API gives without its permission: declare own-server-consent if "
+            "you have this permission and the members agreed",
             Kind.PACKAGE: "a data package is one person's private data: declare own-messages",
         },
         {},

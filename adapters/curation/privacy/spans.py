@@ -1,0 +1,59 @@
+"""Parts of a text that something else takes the place of. Knows nothing of what they are."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Span:
+    """`kind`: what it is, for counting; `instead`: what is written there."""
+
+    start: int
+    end: int
+    kind: str
+    instead: str
+
+
+def replaced(text: str, spans: Iterable[Span]) -> tuple[str, Counter[str]]:
+    """The text with each span replaced, and how many of which kind. What overlaps goes as one, under the longest one's name."""
+    pieces: list[str] = []
+    counts: Counter[str] = Counter()
+    done = 0
+    for span in merged(spans):
+        pieces += (text[done : span.start], span.instead)
+        counts[span.kind] += 1
+        done = span.end
+    pieces.append(text[done:])
+    return "".join(pieces), counts
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """In order and without overlap; everything that any of them covered is covered."""
+    done: list[Span] = []
+    longest = 0
+    for span in sorted(spans, key=lambda each: (each.start, -each.end)):
+        if not done or span.start >= done[-1].end:
+            done.append(span)
+            longest = span.end - span.start
+            continue
+        last = done[-1]
+        named = span if span.end - span.start > longest else last
+        longest = max(longest, span.end - span.start)
+        done[-1] = Span(last.start, max(last.end, span.end), named.kind, named.instead)
+    return done
+
+
+def one_width(text: str) -> str:
+    """The same text in plain characters (ｊ → j, ＠ → @), each in its place, so that what is found there can be cut out here."""
+    if text.isascii():
+        return text
+    return "".join(map(_plain, text))
+
+
+def _plain(character: str) -> str:
+    if character.isascii():
+        return character
+    folded = unicodedata.normalize("NFKC", character)
+    return folded if len(folded) == 1 else character
