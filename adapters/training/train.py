@@ -5,7 +5,7 @@ What stands behind each step is in the file of its name. Knows nothing of where 
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -24,38 +24,16 @@ from adapters.training.loss import keeps_apart
 from adapters.training.machine import Machine, find_machine, peak_memory, start_measuring
 from adapters.training.model import add_lora, load_base, lora_weights, make_optimizer, save_lora, set_lora_weights
 from adapters.training.packing import Row, Step, plan_epochs, rows
+from adapters.training.progress import Progress, TrainingProgress, TrainingResult
 from adapters.training.recipe import TrainingRecipe
 from adapters.training.record import ADAPTER, LOSSES, RECORD, Origin, read_record, record
 from adapters.training.rendering import Lesson, Renderer, evened, lessons
 from adapters.workspace.durable import locked, new_file, new_folder, remove, write_json
 
+__all__ = ["Progress", "Surroundings", "TrainingProgress", "TrainingResult", "train"]
+
 LOOKS_AN_EPOCH = 4
 """At the held-out loss, where the recipe does not say."""
-
-
-@dataclass(frozen=True)
-class TrainingProgress:
-    """`stage` is "loading", "training" or "saving". Numbers that are not known yet are None; `note` is a sentence to keep."""
-
-    stage: str
-    step: int = 0
-    steps: int = 0
-    tokens_per_second: float | None = None
-    train_loss: float | None = None
-    held_out_loss: float | None = None
-    eta_seconds: float | None = None
-    note: str = ""
-
-
-Progress = Callable[[TrainingProgress], None]
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """Where the two files are, and what training.json says."""
-
-    adapter: Path
-    record: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
