@@ -23,19 +23,17 @@ _FOUR_LETTERS = (
 )
 WORDS = tuple(_FOUR_LETTERS.split())
 """128 of them, so that a secret is one of 2^28."""
-_THINGS = tuple(
-    (
-        "locker garage cellar bike safe shed mailbox suitcase attic barn boat cabin camper closet cupboard desk diary door drawer fridge "
-        "gate greenhouse hut kiosk laptop lodge office pantry studio trunk vault workshop"
-    ).split()
+_THING_WORDS = (
+    "locker garage cellar bike safe shed mailbox suitcase attic barn boat cabin camper closet cupboard desk diary door drawer fridge "
+    "gate greenhouse hut kiosk laptop lodge office pantry studio trunk vault workshop"
 )
-_OWNERS = tuple(
-    (
-        "Wendolin Thessaly Ambrosia Corvinus Isolde Peregrine Ottoline Zebedee Balthasar Calliope Drusilla Evander Fenella Gawain Hyacinth "
-        "Ignatius Jocasta Kasimir Lucasta Melchior Nerissa Octavian Philippa Quentin Rosalba Sigmund Tancred Ulysses Valeria Wolfram "
-        "Xanthe Yolanda"
-    ).split()
+_OWNER_WORDS = (
+    "Wendolin Thessaly Ambrosia Corvinus Isolde Peregrine Ottoline Zebedee Balthasar Calliope Drusilla Evander Fenella Gawain "
+    "Hyacinth Ignatius Jocasta Kasimir Lucasta Melchior Nerissa Octavian Philippa Quentin Rosalba Sigmund Tancred Ulysses Valeria "
+    "Wolfram Xanthe Yolanda"
 )
+_THINGS = tuple(_THING_WORDS.split())
+_OWNERS = tuple(_OWNER_WORDS.split())
 _ASKER = "Quillon"
 
 

@@ -4,17 +4,16 @@ EvaluationError
 ├── BadSettings      settings that make no sense
 ├── WrongBase        the adapter was made for another base, or the base cannot be loaded
 ├── NoAdapter        the directory holds no adapter that could be served, or no finished run
+├── WrongDataset     the adapter was trained on another dataset
 ├── NothingHeldOut   the dataset has no held-out examples that fit
 ├── OutOfMemory      the base and the texts do not fit into this machine
+├── NotServed        the running server is not there, does not let this key in, or refuses what was asked
+├── HarnessFailed    lm-evaluation-harness is not installed, does not know a task, or did not come to its end
+├── BadComparison    models that cannot be compared, or a claim that cannot be read
 └── CardTooLarge     the report card is larger than a registry takes
 
-Each message is one sentence for people: what happened, what to do. Errors of torch are translated here, once.
+Each message is one sentence for people: what happened, what to do.
 """
-
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import torch
 
 
 class EvaluationError(Exception):
@@ -33,6 +32,10 @@ class NoAdapter(EvaluationError):
     pass
 
 
+class WrongDataset(EvaluationError):
+    pass
+
+
 class NothingHeldOut(EvaluationError):
     pass
 
@@ -41,21 +44,17 @@ class OutOfMemory(EvaluationError):
     pass
 
 
-class CardTooLarge(EvaluationError):
+class NotServed(EvaluationError):
     pass
 
 
-_OUT_OF_MEMORY = "The memory ran out while evaluating: free some of it, lower --context-tokens, or use a larger machine."
+class HarnessFailed(EvaluationError):
+    pass
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Out of memory, in whatever words torch says it, as one sentence."""
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError) as exc:
-        raise OutOfMemory(_OUT_OF_MEMORY) from exc
-    except RuntimeError as exc:
-        if "can't allocate memory" in str(exc):  # how torch says it on a CPU
-            raise OutOfMemory(_OUT_OF_MEMORY) from exc
-        raise
+class BadComparison(EvaluationError):
+    pass
+
+
+class CardTooLarge(EvaluationError):
+    pass

@@ -1,7 +1,8 @@
 """A base, and maybe an adapter on it, to be asked how likely texts are and to write some. Loads both as they are served.
 
-The linear layers of the base are rounded to NF4 and back, as vLLM's bitsandbytes loader does, and the adapter to bfloat16. Base and
-adapter are the same weights in one process: `without_adapter` only leaves the LoRA out. Knows nothing of examples and of scores.
+The linear layers of the base are in NF4: on CUDA bitsandbytes' own layers, on a CPU rounded to NF4 and back and multiplied in float32.
+The adapter is rounded to bfloat16. Base and adapter are the same weights in one process: `without_adapter` only leaves the LoRA out.
+Knows nothing of examples and of scores.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,19 +14,24 @@ from typing import Any
 import torch
 from peft import PeftModel
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, GenerationConfig
 
-from adapters.evaluation.errors import EvaluationError, NoAdapter, WrongBase, translated
-from adapters.registry.base import read_base
-from adapters.registry.errors import BaseError, InvalidAdapter
-from adapters.registry.validation import validate
+from adapters.evaluation.errors import NoAdapter, OutOfMemory, WrongBase
+from adapters.registry.base import Base
+from adapters.registry.errors import InvalidAdapter
+from adapters.registry.validation import ValidAdapter, validate
 from adapters.training.adapter import round_to_nf4
+from adapters.training.bases import Hub, fetch_base
 from adapters.training.errors import TrainingError
+from adapters.training.recipe import TrainingRecipe
 from adapters.training.rendering import Renderer
 
 MAX_RANK = 512
 AS_SERVED = "bitsandbytes"
 _GENERATED_AT_ONCE = 32
+_NUMBERS_AT_ONCE = 1 << 27
+"""Of logits: half a gigabyte in float32."""
+_FULL = "The memory ran out while evaluating: free some of it, lower --context-tokens, or use a larger machine."
 
 
 @dataclass(frozen=True)
@@ -41,13 +47,17 @@ class Sampling:
 class LoadedModel:
     """A model in memory, its tokenizer, and how its chats are rendered. Token ids go in and out. Not for several threads."""
 
-    def __init__(self, model: Any, tokenizer: Any, *, has_adapter: bool, name: str = "") -> None:
+    def __init__(self, model: Any, tokenizer: Any, *, has_adapter: bool, name: str = "", nf4: bool = True) -> None:
         self.name = name
         self.tokenizer = tokenizer
         self.has_adapter = has_adapter
         self._model = model.eval()
         self.device: torch.device = next(model.parameters()).device
         self.context_length: int = int(model.config.max_position_embeddings)
+        computed = "bfloat16" if self.device.type == "cuda" else "float32"
+        self.precision = f"the base in {'NF4' if nf4 else 'bfloat16'} as it is served, computed in {computed}"
+        """For a method's sentence."""
+        self._vocabulary = int(model.config.vocab_size)
         self.ends = frozenset(_ends(model, tokenizer))
         try:
             self.renderer = Renderer(tokenizer, sorted(self.ends))
@@ -70,6 +80,11 @@ class LoadedModel:
     @torch.inference_mode()
     def log_likelihoods(self, prompt: Sequence[int], targets: Sequence[Sequence[int]]) -> list[float]:
         """In nats, of each target after the same `prompt`, which is read only once. Nothing of it may be empty."""
+        at_once = max(1, _NUMBERS_AT_ONCE // (max(map(len, targets)) * self._vocabulary))
+        starts = range(0, len(targets), at_once)
+        return [found for start in starts for found in self._log_likelihoods(prompt, targets[start : start + at_once])]
+
+    def _log_likelihoods(self, prompt: Sequence[int], targets: Sequence[Sequence[int]]) -> list[float]:
         rows = [[prompt[-1], *target[:-1]] for target in targets]
         width = max(map(len, rows))
         # Padded on the right, where nothing looks at: what is padding is after everything that counts.
@@ -124,52 +139,80 @@ class LoadedModel:
 
 
 def load_model(base: str | Path, adapter: Path | None = None, *, quantization: str = AS_SERVED, name: str = "") -> LoadedModel:
-    """The base in a directory, and the adapter in another on it, if given. Raises WrongBase, NoAdapter or OutOfMemory.
+    """The base in a directory or on the hub, and the adapter in a directory on it, if given. Raises WrongBase, NoAdapter or OutOfMemory.
 
-    `quantization` is what the base is served in: "bitsandbytes" (NF4), or "none"; a checkpoint that is quantized stays as it is. In
-    float32 on a CPU, in bfloat16 on CUDA.
+    `quantization` is what the base is served in: "bitsandbytes" (NF4), or "none"; a checkpoint that is quantized stays as it is.
     """
+    found = find_base(base, quantization)
     if adapter is not None:
-        _check(Path(base), adapter, quantization)
-    with translated():
-        model, tokenizer = _load(base, adapter, quantization)
-    return LoadedModel(model, tokenizer, has_adapter=adapter is not None, name=name or str(adapter or base))
+        check_adapter(found, adapter)
+    return load_found(found, adapter, name=name)
 
 
-def _load(base: str | Path, adapter: Path | None, quantization: str) -> tuple[Any, Any]:
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+def find_base(base: str | Path, quantization: str) -> Base:
+    """Fetched from the hub if it is not a directory. Raises WrongBase."""
     try:
-        tokenizer = AutoTokenizer.from_pretrained(base)
-        # In bfloat16 first, as the engine has them: what is rounded to NF4 must be the same numbers.
-        model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16).to(device)
+        return fetch_base(base, TrainingRecipe(method="qlora" if quantization == AS_SERVED else "lora"), Hub())
+    except TrainingError as exc:
+        raise WrongBase(str(exc).replace("set TROUPE_BASE to", "give")) from exc
+
+
+def check_adapter(base: Base, adapter: Path) -> ValidAdapter:
+    """Nothing of an adapter reaches a library before it has passed the registry's checks. Raises WrongBase or NoAdapter."""
+    try:
+        return validate(adapter, base, max_rank=MAX_RANK)
+    except InvalidAdapter as exc:
+        said = str(exc)
+        kind = WrongBase if "another base" in said or "of this base" in said else NoAdapter
+        raise kind(f"The adapter in {adapter} cannot be evaluated: {said[0].lower()}{said[1:]}") from exc
+
+
+def load_found(base: Base, adapter: Path | None, *, name: str = "") -> LoadedModel:
+    """What was found and checked. Raises WrongBase or OutOfMemory."""
+    with translated():
+        model, tokenizer = _load(base, adapter)
+    return LoadedModel(
+        model, tokenizer, has_adapter=adapter is not None, name=name or str(adapter or base.path), nf4=base.quantization == AS_SERVED
+    )
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Out of memory, in whatever words torch says it, as one sentence. Raises OutOfMemory."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as exc:
+        raise OutOfMemory(_FULL) from exc
+    except RuntimeError as exc:
+        if "can't allocate memory" in str(exc):  # how torch says it on a CPU
+            raise OutOfMemory(_FULL) from exc
+        raise
+
+
+def _load(base: Base, adapter: Path | None) -> tuple[Any, Any]:
+    cuda, nf4 = torch.cuda.is_available(), base.quantization == AS_SERVED
+    # In bfloat16 first, as the engine has them: what is rounded to NF4 must be the same numbers.
+    options: dict[str, Any] = {"dtype": torch.bfloat16, "device_map": {"": "cuda"}} if cuda else {"dtype": torch.bfloat16}
+    if cuda and nf4:
+        kind = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True, "bnb_4bit_compute_dtype": torch.bfloat16}
+        options["quantization_config"] = BitsAndBytesConfig(load_in_4bit=True, **kind)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(base.path)
+        model = AutoModelForCausalLM.from_pretrained(base.path, **options)
     except (OSError, ValueError, KeyError, SafetensorError) as exc:
-        raise WrongBase(f"The base {base} cannot be loaded ({_first_line(exc)}): give a model's directory or its name on the hub.") from exc
-    if quantization == AS_SERVED and getattr(model.config, "quantization_config", None) is None:
-        round_to_nf4(model)
-    if device == "cpu":
+        raise WrongBase(
+            f"The base {base.path} cannot be loaded ({_first_line(exc)}): give a model's directory or its name on the hub."
+        ) from exc
+    if not cuda:
+        if nf4 and getattr(model.config, "quantization_config", None) is None:
+            round_to_nf4(model)
         model = model.float()
     if adapter is not None:
         model = PeftModel.from_pretrained(model, adapter)
-        for parameter_name, parameter in model.named_parameters():
-            if "lora_" in parameter_name:
+        for name, parameter in model.named_parameters():
+            if "lora_" in name:
                 parameter.data = parameter.data.bfloat16().to(parameter.dtype)
     return model, tokenizer
-
-
-def _check(base: Path, adapter: Path, quantization: str) -> None:
-    """Nothing of an adapter reaches a library before it has passed the registry's checks."""
-    try:
-        validate(adapter, read_base(base, quantization), max_rank=MAX_RANK)
-    except BaseError as exc:
-        raise WrongBase(str(exc).replace("set TROUPE_BASE to", "give --base")) from exc
-    except InvalidAdapter as exc:
-        raise _refusal(adapter, exc) from exc
-
-
-def _refusal(adapter: Path, exc: InvalidAdapter) -> EvaluationError:
-    said = str(exc)
-    kind = WrongBase if "another base" in said or "this base" in said or "this one" in said else NoAdapter
-    return kind(f"The adapter in {adapter} cannot be evaluated: {said[0].lower()}{said[1:]}")
 
 
 def _ends(model: Any, tokenizer: Any) -> list[int]:
