@@ -1,0 +1,208 @@
+"""The plots of a data card. Each takes numbers and gives a picture; what they mean is said by the page."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from markupsafe import Markup
+from matplotlib.axes import Axes
+
+from adapters.pages.part import Histogram
+from adapters.pages.picture import ADAPTER, BAD, BASE, INK, MUTED, Canvas, picture
+from adapters.pages.scale import bars, x_scale, y_counts, y_shares
+from adapters.pages.words import brief, month_name
+
+CURVE_POINTS = 160
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The soft cutoff: weight = 1 / (1 + (cutoff / reward) ** sharpness), and nothing below `floor`."""
+
+    cutoff: float
+    sharpness: float
+    floor: float
+
+    def weight(self, reward: float) -> float:
+        if reward <= 0:
+            return 0.0
+        try:
+            return 1 / (1 + (self.cutoff / reward) ** self.sharpness)
+        except OverflowError:
+            return 0.0
+
+    @property
+    def least(self) -> float:
+        """The reward below which a message is left out."""
+        if not 0 < self.floor < 1:
+            return 0.0
+        return float(self.cutoff * (self.floor / (1 - self.floor)) ** (1 / self.sharpness))
+
+
+@dataclass(frozen=True)
+class Month:
+    start: datetime
+    messages: int
+    examples: int
+
+
+def cutoff_picture(curve: Curve, rewards: Histogram | None) -> Markup:
+    """Above, how much a message of each reward counts; below, how many messages have it."""
+
+    def draw(canvas: Canvas) -> None:
+        both = rewards is not None
+        above = canvas.axes(left=48, right=14, top=30, bottom=210 if both else 52)
+        edges = rewards.edges if rewards else (0.0, 6 * curve.cutoff)
+        x_scale(above, edges)
+        y_shares(above, 1.04)
+        above.set_yticks([0, 0.5, 1])
+        start, end = above.get_xlim()
+        steps = _steps(above, start, end)
+        above.plot(
+            steps, [curve.weight(step) if curve.weight(step) >= curve.floor else 0.0 for step in steps], color=ADAPTER, linewidth=2.5
+        )
+        _heading(above, "How much a message counts")
+        panels = [above]
+        if rewards is not None:
+            below = canvas.axes(left=48, right=14, top=200, bottom=52)
+            x_scale(below, rewards.edges)
+            y_counts(below, rewards.counts, factors=True)
+            bars(below, rewards)
+            _heading(below, "How many messages there are")
+            above.tick_params(labelbottom=False)
+            panels.append(below)
+        panels[-1].set_xlabel(
+            "reward: 1 is what is usual in its channel and month" if not canvas.narrow else "reward (1 = usual for its channel)"
+        )
+        _mark_parameters(panels, curve, (start, end))
+
+    description = f"The weight is one half at a reward of {brief(curve.cutoff)} and rises with sharpness {brief(curve.sharpness)}."
+    return picture("cutoff", "Soft cutoff over the rewards", description, draw, 390 if rewards else 250)
+
+
+def weights_picture(weights: Histogram) -> Markup:
+    def draw(canvas: Canvas) -> None:
+        axes = canvas.axes(left=48, right=14, top=30, bottom=52)
+        x_scale(axes, weights.edges)
+        y_counts(axes, weights.counts)
+        bars(axes, weights, ADAPTER)
+        _heading(axes, "Examples")
+        axes.set_xlabel("weight in training")
+
+    return picture("weights", "Weights of the examples", "How many examples have which weight, 0 to 1.", draw, 220)
+
+
+def lengths_picture(target: Histogram | None, context: Histogram | None) -> Markup:
+    """One above the other on a phone, side by side on a desk."""
+    panels = [each for each in (("What is learnt", target), ("What was said before it", context)) if each[1]]
+
+    def draw(canvas: Canvas) -> None:
+        for place, (heading, histogram) in enumerate(panels):
+            axes = _panel(canvas, place, len(panels))
+            if histogram is not None:
+                x_scale(axes, histogram.edges)
+                y_counts(axes, histogram.counts)
+                bars(axes, histogram, (ADAPTER, BASE)[heading != "What is learnt"])
+            _heading(axes, heading)
+            axes.set_xlabel("length")
+
+    return picture("lengths", "Lengths", "How long the messages to learn and their contexts are.", draw, 400 if len(panels) > 1 else 220)
+
+
+def months_picture(months: tuple[Month, ...], border: datetime | None) -> Markup:
+    """Messages above, examples below; the border where the held-out part begins."""
+
+    def draw(canvas: Canvas) -> None:
+        above = canvas.axes(left=48, right=14, top=30, bottom=180)
+        below = canvas.axes(left=48, right=14, top=190, bottom=36)
+        places = range(len(months))
+        at = None if border is None else _place(months, border)
+        for axes, counts, heading in (
+            (above, [month.messages for month in months], "Messages a month"),
+            (below, [month.examples for month in months], "Examples a month"),
+        ):
+            later = [ADAPTER if heading.startswith("Examples") else BASE] * len(months)
+            axes.bar(places, counts, 0.86, color=later)
+            y_counts(axes, [*counts, 1])
+            axes.set_xlim(-0.6, len(months) - 0.4)
+            _heading(axes, heading)
+            if at is not None:
+                axes.axvline(at, color=INK, linewidth=1.2, linestyle=(0, (4, 3)))
+        _month_labels(below, months, canvas)
+        above.set_xticks(below.get_xticks(), labels=[])
+        if at is not None and border is not None:
+            on_the_left = at > 0.5 * len(months)
+            text = "held out →" if not on_the_left else "held out →" if at < 0.86 * len(months) else "held out"
+            above.annotate(
+                text,
+                (at, 1.0),
+                xycoords=("data", "axes fraction"),
+                xytext=(5 if text.endswith("→") else -5, 2),
+                textcoords="offset points",
+                ha="left" if text.endswith("→") else "right",
+                va="bottom",
+            )
+
+    description = "Messages and examples of each month; what was written after the border is never learnt, only judged by."
+    return picture("months", "Months", description, draw, 350)
+
+
+def _steps(axes: Axes, start: float, end: float) -> list[float]:
+    """Evenly over the picture, whatever the scale."""
+    transform = axes.transScale
+    (left, _), (right, _) = transform.transform([(start, 0), (end, 0)])
+    places = [left + (right - left) * step / CURVE_POINTS for step in range(CURVE_POINTS + 1)]
+    return [float(x) for x, _ in transform.inverted().transform([(place, 0) for place in places])]
+
+
+def _mark_parameters(panels: list[Axes], curve: Curve, limits: tuple[float, float]) -> None:
+    above, (start, end) = panels[0], limits
+    for axes in panels:
+        if start < curve.least < end:
+            axes.axvspan(start, curve.least, color=BAD, alpha=0.10, linewidth=0)
+        if start <= curve.cutoff <= end:
+            axes.axvline(curve.cutoff, color=INK, linewidth=1.2, linestyle=(0, (4, 3)))
+    if start <= curve.cutoff <= end:
+        above.plot([curve.cutoff], [0.5], "o", color=ADAPTER, markersize=8)
+        lines = f"cutoff {brief(curve.cutoff)}: counts half\nsharpness {brief(curve.sharpness)}: how steep"
+        above.annotate(lines, (curve.cutoff, 0.5), xytext=(12, -6), textcoords="offset points", va="top", ha="left", linespacing=1.45)
+    if start < curve.least < end:
+        panels[-1].annotate(
+            "left out",
+            (curve.least, 0.93),
+            xycoords=("data", "axes fraction"),
+            xytext=(-5, 0),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            color=BAD,
+        )
+
+
+def _panel(canvas: Canvas, place: int, of: int) -> Axes:
+    if of == 1:
+        return canvas.axes(left=48, right=14, top=30, bottom=52)
+    if canvas.narrow:
+        return canvas.axes(left=48, right=14, top=30 + place * canvas.height / 2, bottom=52 + (1 - place) * canvas.height / 2)
+    half = canvas.width / 2
+    return canvas.axes(left=48 + place * half, right=14 + (1 - place) * half, top=30, bottom=52)
+
+
+def _heading(axes: Axes, text: str) -> None:
+    """What the y axis counts, above it, to be read without turning the head."""
+    axes.annotate(text, (0, 1), xycoords="axes fraction", xytext=(-40, 12), textcoords="offset points", ha="left", va="bottom", color=MUTED)
+
+
+def _place(months: tuple[Month, ...], at: datetime) -> float | None:
+    """Where a time lies between the bars: −0.5 is the start of the first month. None when it lies outside."""
+    for place, month in enumerate(months):
+        if (month.start.year, month.start.month) == (at.year, at.month):
+            return place - 0.5 + (at.day - 1) / 31
+    return None
+
+
+def _month_labels(axes: Axes, months: tuple[Month, ...], canvas: Canvas) -> None:
+    """As many as fit, the year where it is new."""
+    room = 4 if canvas.narrow else 10
+    every = next(step for step in (1, 2, 3, 6, 12, 24, 48, 96, 192, 10_000) if len(months) / step <= room)
+    ticks = [place for place, month in enumerate(months) if (12 * month.start.year + month.start.month - 1) % every == 0] or [0]
+    axes.set_xticks(ticks, labels=[month_name(months[place].start, year_only=every >= 12) for place in ticks])

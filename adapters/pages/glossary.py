@@ -1,0 +1,27 @@
+"""Plain words for the names that cards use. A name that is not here is shown as it is."""
+
+IMPORT_KINDS = {
+    "own-server-consent": "Own server, with consent",
+    "own-messages": "Own messages",
+    "public-archive": "Public archive",
+    "licensed": "Licensed",
+    "synthetic": "Made by a program",
+}
+REASONS: dict[str, str] = {}
+PERSONAL_DATA = {
+    "EMAIL_ADDRESS": "E-mail addresses",
+    "PHONE_NUMBER": "Phone numbers",
+    "IP_ADDRESS": "IP addresses",
+    "CREDIT_CARD": "Card numbers",
+    "IBAN_CODE": "Bank accounts",
+    "URL": "Links",
+    "PERSON": "Names of people",
+    "LOCATION": "Places",
+    "US_SSN": "Social security numbers",
+    "CRYPTO": "Wallet addresses",
+}
+TOXICITY_LEVELS = {
+    "off": "Off: nothing is refused for its words",
+    "slurs": "Slurs: messages with slurs are refused",
+    "strict": "Strict: slurs and insults are refused",
+}
