@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 DEFAULT_HOME = "~/.local/share/troupe"
+DEFAULT_URL = "http://127.0.0.1:8000"
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,15 @@ class RegistrySettings:
     """What adapters are checked against where no gateway does it."""
     quantization: str = "bitsandbytes"
     max_rank: str = "16"
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """How to ask a running server. Nothing is checked here."""
+
+    url: str = DEFAULT_URL
+    evaluate_key: str = field(default="", repr=False)
+    """TROUPE_EVALUATE_KEY, or what the server of this machine keeps in its home."""
 
 
 def home_folder() -> Path:
@@ -43,6 +54,21 @@ def read_settings(environ: Mapping[str, str] | None = None) -> RegistrySettings:
         quantization=env.get("TROUPE_ENGINE_QUANTIZATION") or default.quantization,
         max_rank=env.get("TROUPE_ENGINE_MAX_LORA_RANK") or default.max_rank,
     )
+
+
+def read_server_settings(environ: Mapping[str, str] | None = None) -> ServerSettings:
+    """The settings in `environ` (the process's own, if None)."""
+    env = os.environ if environ is None else environ
+    key = env.get("TROUPE_EVALUATE_KEY", "").strip()
+    if not key:
+        with suppress(OSError, UnicodeDecodeError):
+            key = (_home(env) / "keys" / "evaluate").read_text().strip()
+    return ServerSettings(env.get("TROUPE_URL", "").strip() or DEFAULT_URL, key)
+
+
+def child_environment(**changes: str) -> dict[str, str]:
+    """This process's environment with changes, for a program that it starts."""
+    return {**os.environ, **changes}
 
 
 def _home(env: Mapping[str, str]) -> Path:
