@@ -15,6 +15,10 @@ from torch.nn.functional import cross_entropy
 from adapters.training.rendering import Lesson
 
 
+ROUND = 64
+"""Tokens. Rows are filled up to a multiple: libraries compile and keep something for each length that they meet."""
+
+
 @dataclass(frozen=True)
 class PackedRow:
     """`ids` and `positions` are [1, tokens], positions start at 0 with each example: so the model keeps the examples apart.
@@ -39,6 +43,13 @@ def packed(lessons: Sequence[Lesson], device: torch.device) -> PackedRow:
         before += range(start + lesson.prompt - 1, start + len(lesson.ids) - 1)
         weights += [lesson.weight] * lesson.targets
         start += len(lesson.ids)
+    # As an example of its own that nothing is learnt from.
+    filler = -len(ids) % ROUND
+    ids += ids[:1] * filler
+    positions += range(filler)
+    idle = -len(before) % ROUND
+    before += before[:1] * idle
+    weights += [0.0] * idle
     return PackedRow(
         ids=torch.tensor([ids], device=device),
         positions=torch.tensor([positions], device=device),
@@ -66,7 +77,9 @@ def keeps_apart(model: Any, lessons: Sequence[Lesson], device: torch.device) -> 
     attention can be told where an example ends."""
     *first, last = lessons
     others = [replace(lesson, ids=lesson.ids[::-1]) for lesson in first]
+    start = sum(lesson.targets for lesson in first)
     model.eval()
     with torch.no_grad():
-        one, two = (learnt_logits(model, packed([*before, last], device))[-last.targets :].float() for before in (first, others))
+        answers = [learnt_logits(model, packed([*before, last], device)) for before in (first, others)]
+    one, two = (answer[start : start + last.targets].float() for answer in answers)
     return bool((one - two).abs().max() <= 1e-3 * one.abs().max())
