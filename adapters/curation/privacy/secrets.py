@@ -109,7 +109,7 @@ class SecretFinder:
         if _HEX.fullmatch(word):
             return 4 <= digits < len(word)
         turning = len(_TURNS.findall(word)) / len(word)
-        mixed = turning >= _TURNING and digits >= 2 or turning >= 1.25 * _TURNING and digits >= 1
+        mixed = (turning >= _TURNING and digits >= 2) or (turning >= 1.25 * _TURNING and digits >= 1)
         return (mixed or _is_licence(word)) and self._entropy.calculate_shannon_entropy(word) >= _ENTROPY
 
 
