@@ -47,6 +47,11 @@ class TextCleaner:
         self._secrets = SecretFinder()
         self._names = NameFinder(ordinary_words())
 
+    @property
+    def level(self) -> str:
+        """Of the toxicity filter: `off`, `slurs` or `strict`."""
+        return self._toxicity.level.value
+
     def clean(self, text: str, names: Mapping[str, str]) -> Cleaned:
         """`names`: the display name seen, by author id, of those who are mentioned or speak."""
         if len(text) > LONGEST:

@@ -28,6 +28,10 @@ _TIME = re.compile(r"<t:-?\d{1,17}(?::[tTdDfFR])?>")
 _COMMAND, _EMOJI = re.compile(r"<(/[^<>:]{1,100}):\d{1,20}>"), re.compile(r"<a?(:\w{1,64}:)\d{1,20}>")
 _EVERYBODY = re.compile(r"@(?=(?:everyone|here)\b)", re.IGNORECASE)
 _URL = re.compile(r"<?\b(?:https?|ftp)://([^\s<>\"'`|]{1,2000})[^\s<>\"'`|]*>?|\bwww\.([^\s<>\"'`|]{1,2000})[^\s<>\"'`|]*", re.IGNORECASE)
+_HOST_END = re.compile(r"[/?#\\]")
+_PUNCTUATION = ".,:;!?)*_~]}"
+_AFTER = re.compile(r"[.,:;!?)*_~]{1,8}\Z")
+"""A sentence's, or a chat's, and no part of the link."""
 LINK = "[link]"
 
 
@@ -65,7 +69,7 @@ def without_paths(text: str) -> tuple[str, int]:
 
 
 def _site(match: re.Match[str]) -> str:
-    rest = match[1] or match[2]
-    host = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2].partition(":")[0].rstrip(".,;!?)*_~]}")
-    found = SUFFIXES(host[:253])
-    return found.top_domain_under_public_suffix.lower() or LINK
+    rest, after = match[1] or match[2], _AFTER.search(match[0])
+    host = _HOST_END.split(rest, maxsplit=1)[0].rpartition("@")[2].partition(":")[0].rstrip(_PUNCTUATION)
+    site = SUFFIXES(host[:253]).top_domain_under_public_suffix.lower() or LINK
+    return site + (after[0] if after else "")

@@ -51,7 +51,7 @@ class NameFinder:
                 name = book.get(_key(part))
                 if name is not None and _close(part) and _means(plain, part, name):
                     start = part[0].start()
-                    yield start - (plain[start - 1 : start] == "@"), part[-1].end(), name.author_id
+                    yield start - _is_called(plain, start), part[-1].end(), name.author_id
                     place += count - 1
                     break
             place += 1
@@ -95,7 +95,7 @@ def _close(part: list[re.Match[str]]) -> bool:
 def _means(text: str, part: list[re.Match[str]], name: _Name) -> bool:
     """Whether the words at this place name the person."""
     start = part[0].start()
-    if text[start - 1 : start] == "@":
+    if _is_called(text, start):
         return True
     written = " ".join(token[0] for token in part)
     if not name.ordinary:
@@ -104,3 +104,8 @@ def _means(text: str, part: list[re.Match[str]], name: _Name) -> bool:
         return False
     before = text[max(0, start - 40) : start].rstrip(" \t,").rpartition(" ")[2]
     return text[start - 1 : start] == " " and before[:1].islower() and before[-1:].isalpha()
+
+
+def _is_called(text: str, start: int) -> bool:
+    """Behind an @ that begins a word."""
+    return text[start - 1 : start] == "@" and not text[max(0, start - 2) : start - 1].strip(" \t\n(\"'*_~|>,.!?")

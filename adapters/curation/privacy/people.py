@@ -18,6 +18,11 @@ class CommunityPeople:
         self._given: set[str] = set()
         self._allowed: dict[str, bool] = {}
 
+    @property
+    def mode(self) -> str:
+        """`opt-out` or `opt-in`."""
+        return self._consent.mode.value
+
     def allowed(self, author_id: str) -> bool:
         """Whether this author may be target, context or one of the others."""
         if author_id not in self._allowed:
