@@ -36,13 +36,11 @@ _BREAKS, _BLANKS = re.compile(r"\s*\n\s*\n\s*"), re.compile(r"[^\S\n]+")
 
 
 class TextCleaner:
-    """`people`: whose pseudonyms to write. `roster`: display names of members by author id, looked for in every text, beside those that are
-    given with it. Raises MissingModel."""
+    """`people`: whose pseudonyms to write. `spacy_model`: an installed one, for names of people and places. Raises MissingModel."""
 
-    def __init__(self, people: People, toxicity: ToxicityFilter, *, roster: Mapping[str, str] | None = None, spacy_model: str = "") -> None:
+    def __init__(self, people: People, toxicity: ToxicityFilter, *, spacy_model: str = "") -> None:
         self._people = people
         self._toxicity = toxicity
-        self._roster = dict(roster or {})
         self._pii = PiiFinder(spacy_model)
         self._secrets = SecretFinder()
         self._names = NameFinder(ordinary_words())
@@ -53,7 +51,7 @@ class TextCleaner:
         return self._toxicity.level.value
 
     def clean(self, text: str, names: Mapping[str, str]) -> Cleaned:
-        """`names`: the display name seen, by author id, of those who are mentioned or speak."""
+        """`names`: the display name seen, by author id, of those who are mentioned or speak. Where two share one, the first is meant."""
         if len(text) > LONGEST:
             return Cleaned("", {}, TOO_LONG)
         text = visible(text)
@@ -73,13 +71,12 @@ class TextCleaner:
 
     def _mentioned(self, author_id: str, names: Mapping[str, str]) -> str | None:
         """A mention of nobody is text that only looks like one."""
-        if not author_id.isdecimal() and author_id not in names and author_id not in self._roster:
+        if not author_id.isdecimal() and author_id not in names:
             return None
         return self._name(author_id)
 
     def _named(self, text: str, names: Mapping[str, str]) -> list[Span]:
-        known = {**names, **self._roster} if self._roster else names
-        found = self._names.find(text, known)
+        found = self._names.find(text, names)
         return [Span(start, end, "name", ("@" if text[start] == "@" else "") + self._name(who)) for start, end, who in found]
 
     def _name(self, author_id: str) -> str:
