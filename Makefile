@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: setup setup-dev up check test soak lock bench-gateway bench-start bench-adapters bench-import
+.PHONY: setup setup-dev up check test soak lock bench-gateway bench-start bench-adapters bench-import bench-curation
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -68,6 +68,9 @@ bench-adapters: setup-dev  ## how long streams stand still while adapters come t
 
 bench-import: setup-dev  ## how long a million messages take to import, and how much memory (about 2 minutes, 2 GB of disk)
 	@$(BIN)/python -m tests.adapters.sources.bench_import
+
+bench-curation: setup-dev  ## how long curating a million messages takes, and how much memory (about 2 minutes, 2 GB of disk)
+	@$(BIN)/python -m tests.adapters.curation.bench_curate
 
 # --- locks: complete pins with hashes, installed with --no-deps -------------------------------------------------------
 COMPILE = $(BIN)/uv pip compile pyproject.toml --python-version 3.11 --no-header --no-annotate --generate-hashes --quiet

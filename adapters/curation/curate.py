@@ -47,7 +47,7 @@ def curate(
     )
     drafts = without_duplicates(draft(messages, plan, progress), recipe.near_duplicate)
     channels = channel_names(found.places)
-    wording = Wording(cleaner, Names(people, channels), recipe.others)
+    wording = Wording(cleaner, Names(people, found.roster, channels), recipe.others)
     train, held_out = _worded(drafts, wording, progress)
     dropped = found.dropped + Counter(chosen.dropped) + drafts.dropped + wording.dropped
     check_enough(train, recipe, found, dropped)

@@ -13,6 +13,7 @@ from adapters.curation.rivals import Pool, Rivals
 from adapters.curation.seams import Messages, Progress
 from adapters.curation.selection import unfit
 from adapters.curation.split import Side, side
+from adapters.curation.survey import place_of
 from adapters.curation.talks import Talks, micros
 from adapters.sources.message import Message
 
@@ -110,10 +111,10 @@ class _Drafter:
         if where is Side.NEITHER:
             self.drafts.dropped[where.value] += 1
         elif where is Side.TRAIN:
-            self.drafts.train.append(Draft(choice, scene, (root.channel, began)))
+            self.drafts.train.append(Draft(choice, scene, (place_of(root), began)))
         else:
             pool = self._rivals.open(scene, self._fits(choice), self._windows.last(scene.parts[-1].channel, 1_000))
-            self.drafts.held_out.append(Draft(choice, scene, (root.channel, began), pool))
+            self.drafts.held_out.append(Draft(choice, scene, (place_of(root), began), pool))
 
     def _fits(self, choice: Choice) -> Callable[[Message], bool]:
         """Whether a message may be a rival. Where nobody reacted to anything, what is not learnt itself may."""

@@ -1,31 +1,22 @@
-"""From messages to training examples: which messages are worth learning, how much, and what was said before them.
+"""The demo's way from messages to examples, without privacy, cap or card. Everybody else's is `curate.py`.
 
 Pure: knows nothing of files, tokenizers or models.
 """
 
-import math
 from collections.abc import Sequence
 
 from adapters.conversation import CONTEXT_TURNS, Turn
 from adapters.curation.dataset import Dataset, Example
+from adapters.curation.reward import reward
+from adapters.curation.weights import soft_cutoff
 from adapters.sources.message import Message
 
-
-def reward(message: Message) -> int:
-    """How many people reacted, the author and bots not counted.
-
-    Where the source names only some of those who reacted, the rest of the largest count is believed.
-    """
-    named = frozenset[str]().union(*(reaction.users for reaction in message.reactions))
-    unnamed = max((max(0, each.count - len(each.users) - len(each.bots)) for each in message.reactions), default=0)
-    return len(named - {message.author_id}) + unnamed
+__all__ = ["curate", "cutoff_weight", "reward"]
 
 
 def cutoff_weight(people: int, *, cutoff: float = 1.5, sharpness: float = 3.0) -> float:
     """A soft cutoff: the logistic of `sharpness` times ln(people / cutoff). 0 people → 0, `cutoff` → 1/2, many → 1."""
-    if people <= 0:
-        return 0.0
-    return 1 / (1 + math.exp(-sharpness * math.log(people / cutoff)))
+    return soft_cutoff(people, cutoff=cutoff, sharpness=sharpness)
 
 
 def curate(messages: Sequence[Message], *, held_out: float = 0.2, floor: float = 0.05) -> Dataset:

@@ -11,9 +11,6 @@ from hashlib import blake2b
 from adapters.curation.context import Scene
 from adapters.sources.message import Message
 
-_NEAR = 3
-"""Rivals to choose from, for each that is wanted: so many before the target, and as many after it."""
-
 
 @dataclass
 class Pool:
@@ -37,10 +34,12 @@ class Pool:
 
 
 class Rivals:
-    """Offer it every message that might be learnt, in order; open a pool at each held-out target."""
+    """`wanted`: so many of before the target and as many of after it are collected to choose from.
+
+    Offer it every message that might be learnt, in order; open a pool at each held-out target."""
 
     def __init__(self, wanted: int) -> None:
-        self._wanted = wanted * _NEAR
+        self._wanted = wanted
         self._open: dict[str, list[tuple[Pool, int]]] = {}
 
     def offer(self, message: Message) -> None:

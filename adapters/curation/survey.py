@@ -11,8 +11,9 @@ from datetime import timedelta
 
 from adapters.curation.recipe import CurationRecipe
 from adapters.curation.reward import Cell, reactors, reward
+from adapters.curation.roster import Roster
 from adapters.curation.seams import Messages, People, Progress
-from adapters.curation.selection import BOT, LEFT_OUT, unfit, unseen
+from adapters.curation.selection import LEFT_OUT, unfit, unseen
 from adapters.curation.talks import Talks, micros
 from adapters.sources.message import Message
 
@@ -66,6 +67,8 @@ class Survey:
     number_of: dict[str, int] = field(default_factory=dict)
     scored: set[str] = field(default_factory=set)
     """Channels in which a message has a reaction."""
+    roster: Roster = field(default_factory=Roster)
+    """Everybody, those who did not agree too: their names may stand in what others wrote."""
     dropped: Counter[str] = field(default_factory=Counter)
     messages: int = 0
     left_out_authors: set[str] = field(default_factory=set)
@@ -125,6 +128,8 @@ class _Surveyor:
 
     def read(self, message: Message) -> None:
         found = self.found
+        if not message.is_bot:
+            found.roster.meet(message.author_id, message.author)
         why = self._hidden(message)
         if why is not None:
             found.dropped[why] += 1
@@ -184,8 +189,3 @@ class _Surveyor:
 def is_shown(message: Message) -> bool:
     """Whether it is the assistant's turn of a conversation in OpenAI's shape: an example by its nature."""
     return message.author_id.rpartition(":")[2] == "assistant" and not message.reactions
-
-
-def human(found: Survey) -> int:
-    """Messages that are no bot's."""
-    return found.messages - found.dropped[BOT]
