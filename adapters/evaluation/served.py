@@ -9,6 +9,8 @@ from typing import Any
 
 from adapters.evaluation.errors import NotServed
 from adapters.evaluation.estimate import Estimate, estimate
+from adapters.evaluation.models import LoadedModel, Sampling
+from adapters.evaluation.prompts import asked
 from adapters.evaluation.server import MAX_LOGPROBS, RunningServer, Scored, TopTokens
 from adapters.evaluation.top_k import likeliest, top_k_kl
 
@@ -65,6 +67,31 @@ def served_distance(
         "same_top": _mean(_pairwise(from_base, from_adapter, _same_top), counts, share=True).to_json(),
         "base_shift": None if reference is None else _shift(seen[0], starts, reference, reference_name),
     }
+
+
+def neutral_texts(model: LoadedModel, prompts: Sequence[str], *, tokens: int, seed: int) -> tuple[list[list[int]], list[int]]:
+    """The texts of the exact distance: the base's own replies to `prompts`, and where in each text they begin."""
+    rendered = [model.renderer.prompt(asked(prompt)) for prompt in prompts]
+    with model.without_adapter():
+        replies = model.generate(rendered, Sampling(max_tokens=tokens, temperature=1.0, top_p=1.0, seed=seed))
+    texts = [[*prompt, *reply, model.renderer.end] for prompt, reply in zip(rendered, replies, strict=True)]
+    return texts, [len(prompt) for prompt in rendered]
+
+
+def reference_of(model: LoadedModel, k: int = MAX_LOGPROBS) -> Reference:
+    """The base of `model`, as a server would tell of it."""
+
+    def expected(text: Sequence[int]) -> list[TopTokens]:
+        with model.without_adapter():
+            rows = model.log_probabilities(text[:1], text[1:])
+        values, tokens = rows.topk(min(k, rows.shape[-1]), dim=-1)
+        own = rows.gather(-1, tokens.new_tensor(text[1:])[:, None])[:, 0].tolist()
+        return [
+            {**dict(zip(likely, row, strict=True)), token: value}
+            for likely, row, token, value in zip(tokens.tolist(), values.tolist(), text[1:], own, strict=True)
+        ]
+
+    return expected
 
 
 def _shift(served: Sequence[Scored], starts: Sequence[int], reference: Reference, name: str) -> dict[str, Any]:

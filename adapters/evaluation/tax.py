@@ -8,15 +8,26 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from adapters.evaluation.estimate import Estimate, Pair, estimate, pair
-from adapters.evaluation.models import LoadedModel
 from adapters.evaluation.prompts import asked
+from adapters.training.rendering import Renderer
 
 _FOLDER = Path(__file__).parent / "tasks"
 METRIC = "accuracy by likelihood per token"
 _WITHIN = (0.0, 1.0)
+
+
+class Reader(Protocol):
+    """Who is asked how likely replies are: a LoadedModel, or a model of a running server."""
+
+    @property
+    def renderer(self) -> Renderer: ...
+
+    def log_likelihoods(self, prompt: Sequence[int], targets: Sequence[Sequence[int]]) -> list[float]:
+        """In nats, of each target after `prompt`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -61,7 +72,7 @@ def read_tasks(items: int) -> tuple[Task, ...]:
     return tuple(Task(name, about, _items(name)[:items]) for name, about in _ABOUT.items())
 
 
-def score_tasks(model: LoadedModel, tasks: Sequence[Task], progress: Callable[[int, int], None]) -> list[TaskScore]:
+def score_tasks(model: Reader, tasks: Sequence[Task], progress: Callable[[int, int], None]) -> list[TaskScore]:
     """As the model is: with its adapter, unless inside `without_adapter`."""
     total, done = sum(len(task.items) for task in tasks), 0
     scores = []
@@ -75,7 +86,7 @@ def score_tasks(model: LoadedModel, tasks: Sequence[Task], progress: Callable[[i
     return scores
 
 
-def _points(model: LoadedModel, item: Item) -> float:
+def _points(model: Reader, item: Item) -> float:
     replies = [model.renderer.reply(choice) for choice in item.choices]
     found = model.log_likelihoods(model.renderer.prompt(asked(item.prompt)), replies)
     means = [likelihood / len(reply) for likelihood, reply in zip(found, replies, strict=True)]

@@ -78,10 +78,8 @@ def read_generation(content: Mapping[str, Any], dialect: Dialect) -> Generation:
     """Check a request's JSON object. A null counts as absent, where the name is known. Raises InvalidRequest or Forbidden."""
     for name, value in content.items():
         if name in dialect.reserved and dialect.reserved[name][0](value):
-            raise Forbidden(
-                f"{dialect.reserved[name][1]} needs a key with the scope evaluate, made in TROUPE_HOME/keys/evaluate: this key is for chat.",
-                param=name,
-            )
+            what = dialect.reserved[name][1]
+            raise Forbidden(f"{what} needs a key with the scope evaluate (TROUPE_HOME/keys/evaluate): this key is for chat.", param=name)
         if name in dialect.parameters or name in ("model", dialect.prompt):
             continue
         if name not in dialect.neutral or not asks_nothing(value, dialect.neutral[name]):
