@@ -1,4 +1,4 @@
-"""What every command on a registry has in common: its options, its result on stdout, and one sentence on stderr when it fails."""
+"""What commands have in common: their options, their result on stdout, and one sentence on stderr when they fail."""
 
 import functools
 import io
@@ -18,11 +18,15 @@ from rich.console import Console, RenderableType
 from adapters.cli.access import Access
 from adapters.cli.errors import CommandError
 from adapters.cli.text import plain
+from adapters.curation.errors import CurationError
 from adapters.registry.errors import BadName, RegistryError, UnknownModel
+from adapters.sources.errors import SourceError
+from adapters.workspace.errors import WorkspaceError
 
 FAILED, USAGE, NO_SUCH, INTERRUPTED = 1, 2, 5, 130
 UNBOUND_WIDTH = 1000
 """Of a table that goes to a file or a pipe: nothing is cut off there."""
+_HOME = "troupe.home"
 OVERRIDES = ("base", "quantization", "max_rank")
 """Options that stand for settings of the way without a gateway."""
 
@@ -47,7 +51,8 @@ def on_registry(command: Callable[..., Result]) -> Callable[..., None]:
     def run(context: click.Context, /, *, local: bool, home: Path | None, as_json: bool, **arguments: Any) -> None:
         overrides = {name: str(value) for name in OVERRIDES if (value := arguments.pop(name, None)) is not None}
         access = context.find_object(Access) or Access()
-        with sentences():
+        context.meta[_HOME] = home
+        with sentences(WorkspaceError):
             with access.open(local=local, home=home, overrides=overrides, note=tell) as registrar:
                 result = command(registrar, **arguments)
             write(json.dumps(result.content) if as_json else rendered(result.shown))
@@ -56,11 +61,35 @@ def on_registry(command: Callable[..., Result]) -> Callable[..., None]:
     return functools.update_wrapper(run, command)
 
 
+def on_workspace(command: Callable[..., Result]) -> Callable[..., None]:
+    """Around a command's function, which takes TROUPE_HOME and its own arguments by name: as `on_registry`, without a registry."""
+
+    @click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Where all is kept.  [default: TROUPE_HOME]")
+    @click.option("--json", "as_json", is_flag=True, help="For programs.")
+    @click.pass_context
+    def run(context: click.Context, /, *, home: Path | None, as_json: bool, **arguments: Any) -> None:
+        context.meta[_HOME] = home
+        with sentences(WorkspaceError, SourceError, CurationError):
+            result = command(workspace_home(context), **arguments)
+            write(json.dumps(result.content) if as_json else rendered(result.shown))
+        context.exit(result.exit_code)
+
+    return functools.update_wrapper(run, command)
+
+
+def workspace_home(context: click.Context) -> Path:
+    """Where workspaces are: the --home of the command, or TROUPE_HOME."""
+    given: Path | None = context.meta.get(_HOME)
+    return given or (context.find_object(Access) or Access()).settings().home
+
+
 @contextmanager
-def sentences() -> Iterator[None]:
-    """One sentence and an exit code instead of a traceback."""
+def sentences(*more: type[Exception]) -> Iterator[None]:
+    """One sentence and an exit code instead of a traceback. `more`: errors that are a sentence as they are, and exit code 1."""
     try:
         yield
+    except more as exc:
+        fail(str(exc), FAILED)
     except CommandError as exc:
         fail(str(exc), exc.exit_code)
     except RegistryError as exc:

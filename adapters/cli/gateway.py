@@ -25,7 +25,7 @@ from adapters.registry.snapshot import Pointer, Snapshot
 READ_S, MOVE_S, LONG_S = 30.0, 300.0, 1800.0
 """Longest waits for an answer: a question; a move, for which an engine may have to wake; an upload, and reading everything there is."""
 CONNECT_S, SEND_S = 5.0, 60.0
-NAMES = ("community", "version", "alias", "share", "by")
+NAMES = ("community", "version", "alias", "share", "by", "override")
 """The parameters whose refusal is wrong usage."""
 
 
@@ -94,11 +94,11 @@ class GatewayRegistrar:
             answer = self._ask("POST", f"/communities/{community}/adapters", LONG_S, data={"by": upload.by, **form}, files=parts)
         return Published(self._manifest(answer.content), new=answer.status == HTTPStatus.CREATED)
 
-    def promote(self, community: str, version: int, *, alias: str) -> Move:
-        return self._put(community, alias, {"version": version})
+    def promote(self, community: str, version: int, *, alias: str, override: str = "") -> Move:
+        return self._put(community, alias, {"version": version, **_overridden(override)})
 
-    def canary(self, community: str, version: int, *, share: float) -> Move:
-        return self._put(community, CANARY, {"version": version, "share": share})
+    def canary(self, community: str, version: int, *, share: float, override: str = "") -> Move:
+        return self._put(community, CANARY, {"version": version, "share": share, **_overridden(override)})
 
     def clear(self, community: str, alias: str) -> None:
         self._ask("DELETE", f"/communities/{check_community(community)}/aliases/{check_alias(alias)}")
@@ -109,6 +109,10 @@ class GatewayRegistrar:
 
     def retire(self, community: str, version: int) -> Manifest:
         return self._manifest(self._ask("POST", f"/communities/{check_community(community)}/adapters/{version}/retire").content)
+
+    def quarantine(self, community: str, version: int, reason: str) -> Manifest:
+        path = f"/communities/{check_community(community)}/adapters/{version}/quarantine"
+        return self._manifest(self._ask("POST", path, json={"reason": reason}).content)
 
     def gc(self) -> Garbage:
         content = self._ask("POST", "/gc", LONG_S).content
@@ -183,6 +187,11 @@ class GatewayRegistrar:
             yield
         except (KeyError, TypeError, ValueError, AttributeError, BadName) as exc:
             raise Refused(f"{self._url} answers in another shape ({exc!r}): is it another version of Troupe?") from exc
+
+
+def _overridden(override: str) -> dict[str, str]:
+    """Left out where nobody overrides: a gateway from before there were gates has no such parameter."""
+    return {"override": override} if override else {}
 
 
 def _damaged(content: Any) -> Damaged:

@@ -63,11 +63,11 @@ class LocalRegistrar:
         )
         return Published(manifest, new=manifest.version not in known)
 
-    def promote(self, community: str, version: int, *, alias: str) -> Move:
-        return self._moved(alias, self._run(self._registry.promote(community, version, alias=alias)))
+    def promote(self, community: str, version: int, *, alias: str, override: str = "") -> Move:
+        return self._moved(alias, self._run(self._registry.promote(community, version, alias=alias, override=override)))
 
-    def canary(self, community: str, version: int, *, share: float) -> Move:
-        return Move(CANARY, share, self._run(self._registry.canary(community, version, share=share)))
+    def canary(self, community: str, version: int, *, share: float, override: str = "") -> Move:
+        return Move(CANARY, share, self._run(self._registry.canary(community, version, share=share, override=override)))
 
     def clear(self, community: str, alias: str) -> None:
         self._run(self._registry.clear(community, alias))
@@ -77,6 +77,9 @@ class LocalRegistrar:
 
     def retire(self, community: str, version: int) -> Manifest:
         return self._run(self._registry.retire(community, version))
+
+    def quarantine(self, community: str, version: int, reason: str) -> Manifest:
+        return self._run(self._registry.quarantine(check_community(community), version, reason))
 
     def gc(self) -> Garbage:
         return self._run(self._registry.gc())

@@ -64,7 +64,7 @@ def _row(manifest: Manifest, pointers: Mapping[str, Pointer], now: datetime) -> 
 
 
 def manifest_text(manifest: Manifest, pointers: Mapping[str, Pointer]) -> Group:
-    """Everything that is known of one version, its cards by their figures."""
+    """Everything that is known of one version but its report card, how it was trained by its figures."""
     known = {
         "adapter": str(manifest.ref),
         "state": manifest.state.value,
@@ -78,13 +78,24 @@ def manifest_text(manifest: Manifest, pointers: Mapping[str, Pointer]) -> Group:
         "weights": f"{manifest.dtype}, {size(manifest.size_bytes)}",
         "digest": manifest.digest,
         "base": manifest.base_fingerprint,
+        "override": overridden(manifest.override),
     }
-    cards = {"training": manifest.training or {}, "report card": manifest.report_card or {}}
     shown: list[RenderableType] = [pairs(known)]
-    for title, card in cards.items():
-        if card:
-            shown += ["", title, pairs({f"  {name}": value_text(value) for name, value in fields(card)})]
+    if manifest.training:
+        shown += ["", "training", pairs({f"  {name}": value_text(value) for name, value in fields(manifest.training) if _is_short(value)})]
     return Group(*shown)
+
+
+def overridden(override: Mapping[str, Any] | None) -> str:
+    """Why a version may be live though it failed its gates, and who said so."""
+    if override is None:
+        return ""
+    return f"{override.get('why')} ({override.get('by') or 'nobody said who'}, {moment(str(override.get('at')))})"
+
+
+def _is_short(value: Any) -> bool:
+    """Whether it can be read in a line: a loss curve cannot."""
+    return not (isinstance(value, list) and (len(value) > 12 or any(isinstance(each, dict | list) for each in value)))
 
 
 def changes_table(changes: Sequence[Change], before: Manifest, after: Manifest) -> Table:

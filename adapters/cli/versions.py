@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 
 import click
+from rich.console import Group, RenderableType
 
 from adapters.cli.aliases import VERSION
+from adapters.cli.cards import card_summary
 from adapters.cli.command import Result, on_registry
 from adapters.cli.registrar import Registrar
 from adapters.cli.tables import changes_table, manifest_text, versions_table
@@ -40,7 +42,10 @@ def show(registrar: Registrar, *, community: str, version: int | None) -> Result
         content = {"community": community, "aliases": aliases, "adapters": [manifest.to_json() for manifest in manifests]}
         return Result(content, versions_table(manifests, snapshot, datetime.now(UTC)))
     manifest = registrar.show(community, version)
-    return Result(_listed(manifest, snapshot), manifest_text(manifest, snapshot.pointers(community)))
+    shown: list[RenderableType] = [manifest_text(manifest, snapshot.pointers(community))]
+    if manifest.report_card:
+        shown += ["", "report card", card_summary(manifest.report_card)]
+    return Result(_listed(manifest, snapshot), Group(*shown))
 
 
 @click.command()

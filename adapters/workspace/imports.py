@@ -11,13 +11,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from adapters.curation.privacy.identity import network_of, qualified
 from adapters.sources.errors import NoMessages, NoRoom
 from adapters.sources.files import files_of
 from adapters.sources.message import Message
 from adapters.sources.source import Source
 from adapters.workspace.durable import new_file, new_folder, read_json, write_json
 from adapters.workspace.errors import Broken, DiskFull
-from adapters.workspace.stored import Keep, StoredMessages, Traces, take_out
+from adapters.workspace.stored import Keep, StoredMessages, Traces, qualify, take_out
 
 MESSAGES, KNOWN = "messages.db", "import.json"
 Advance = Callable[[int, int], None]
@@ -100,6 +101,9 @@ def make_import(folder: Path, source: Source, wish: Wish, progress: Advance) -> 
         except NoRoom as exc:
             raise DiskFull(f"There is no room left at {folder.parent}: free some, or set TROUPE_HOME to a larger disk.") from exc
         path = unfinished / MESSAGES
+        network = network_of(source.kind)
+        if prefix := qualified(network, ""):
+            qualify(path, prefix)
         left_out = take_out(path, wish.keep or (lambda _: True), private=wish.private)
         path.chmod(0o600)
         span = _span(path)
@@ -112,6 +116,7 @@ def make_import(folder: Path, source: Source, wish: Wish, progress: Advance) -> 
             "troupe": version("troupe"),
             "provenance": dict(wish.provenance),
             "private": wish.private,
+            "network": network.value,
             "fingerprint": fingerprint_of(source, wish),
             **span,
             "left_out": {"messages": left_out.messages, "mentions": left_out.mentions, "reactions": left_out.reactions},

@@ -1,4 +1,7 @@
-"""A run: the folder of one training, with the adapter it made, how it was made, and its report card."""
+"""A run: the folder of one training, with the adapter it made, how it was made, and its report card.
+
+Light, so that whoever only publishes needs nothing of the factory.
+"""
 
 import json
 from collections.abc import Mapping
@@ -8,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from adapters.registry.lora_config import FILE as CONFIG
+from adapters.registry.names import check_community
 from adapters.registry.safetensors_header import FILE as WEIGHTS
 from adapters.workspace.durable import make_folder, read_json, write_json, write_text
 from adapters.workspace.errors import Forgotten, NoRun
 
+FACTORY, RUNS = "factory", "runs"
 MARK = "forgotten.json"
 
 
@@ -85,6 +90,29 @@ class Run:
         make_folder(self.report.parent)
         write_text(self.page, page)
         write_json(self.report, card)
+
+
+def workspace_folder(home: Path, community: str) -> Path:
+    """Raises BadName."""
+    return home / FACTORY / check_community(community)
+
+
+def runs_in(folder: Path) -> tuple[Run, ...]:
+    """Also unfinished ones, by name."""
+    return tuple(Run(each) for each in sorted(folder.iterdir()) if each.is_dir()) if folder.is_dir() else ()
+
+
+def run_named(folder: Path, name: str, community: str) -> Run:
+    """Of those in `folder` the one of that name, or of `latest` the one that was trained last. Raises NoRun."""
+    if name != "latest":
+        found = next((run for run in runs_in(folder) if run.id == name), None)
+        if found is None:
+            raise NoRun(f"{community} has no run {name[:80]!r}: give `latest`, or the name of a folder in {folder}.")
+        return found
+    trained = [run for run in runs_in(folder) if run.is_trained]
+    if not trained:
+        raise NoRun(f"{community} has no trained adapter yet: `troupe train --community {community}`.")
+    return max(trained, key=lambda run: str(run.training().get("made_at", "")))
 
 
 def run_name(dataset_hash: str, base_fingerprint: str, recipe: Mapping[str, Any]) -> str:

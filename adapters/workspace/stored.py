@@ -70,6 +70,14 @@ class StoredMessages:
             found = self._db.execute("SELECT min(id), max(id) FROM messages").fetchone()
         return [message for message in map(self.find, found) if message is not None] if len(self) else []
 
+    def display_names(self) -> set[str]:
+        """Of everybody who wrote or was mentioned."""
+        with self._sentences():
+            names = {name for (name,) in self._db.execute("SELECT DISTINCT author FROM messages")}
+            for (mentions,) in self._db.execute("SELECT DISTINCT mentions FROM messages WHERE mentions IS NOT NULL"):
+                names |= {name for _, name in json.loads(mentions)}
+        return names
+
     def written_by(self, author_id: str) -> int:
         """How many messages this author wrote: one look into an index."""
         with self._sentences():
@@ -101,22 +109,34 @@ class StoredMessages:
             raise Broken(f"The import in {self._path.parent} cannot be read ({exc}): remove that folder and import it again.") from exc
 
 
+def qualify(path: Path, prefix: str) -> None:
+    """Put `prefix` before every author id in the file at `path`, as ids of several networks could be the same. Raises DiskFull."""
+    with _writing(path) as db:
+        db.execute("UPDATE messages SET author_id = ? || author_id", (prefix,))
+
+
 def take_out(path: Path, keep: Keep, *, private: bool = True) -> Traces:
     """Leave nothing in the file at `path` of people who may not stay; without `private`, no private message either.
 
     Not one transaction: for a copy that takes the place of the file when all is done. Raises DiskFull or Broken.
     """
+    with _writing(path) as db:
+        found = Traces(db.execute("DELETE FROM messages WHERE private").rowcount if not private else 0)
+        found += _take_messages(db, keep) + _take_traces(db, keep)
+        db.execute("VACUUM")
+    return found
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[sqlite3.Connection]:
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as db:
             db.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY")
-            found = Traces(db.execute("DELETE FROM messages WHERE private").rowcount if not private else 0)
-            found += _take_messages(db, keep) + _take_traces(db, keep)
-            db.execute("VACUUM")
+            yield db
     except sqlite3.OperationalError as exc:
         raise DiskFull(f"There is no room left at {path.parent} ({exc}): free some, or set TROUPE_HOME to a larger disk.") from exc
     except (sqlite3.Error, ValueError, TypeError) as exc:
         raise Broken(f"The import in {path.parent} is damaged ({exc}): remove that folder and import it again.") from exc
-    return found
 
 
 def _take_messages(db: sqlite3.Connection, keep: Keep) -> Traces:

@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from adapters.curation.dataset import CARD, Dataset, write_dataset
-from adapters.registry.names import check_community
 from adapters.sources.source import Source
 from adapters.workspace.durable import UNFINISHED, locked, make_folder, new_folder, read_json, remove, sweep, write_json, write_text
-from adapters.workspace.errors import NoDataset, NoImports, NoRun
+from adapters.workspace.errors import NoDataset, NoImports
 from adapters.workspace.imports import Advance, Import, MergedMessages, Wish, fingerprint_of, make_import, read_import
-from adapters.workspace.runs import Run
+from adapters.workspace.runs import FACTORY, RUNS, Run, run_named, runs_in, workspace_folder
 
-FOLDER = "factory"
 INPUTS, PAGE = "inputs.txt", "card.html"
 
 
@@ -32,7 +30,7 @@ class Workspace:
     @classmethod
     def open(cls, home: Path, community: str) -> "Workspace":
         """Raises BadName."""
-        return cls(home / FOLDER / check_community(community), community)
+        return cls(workspace_folder(home, community), community)
 
     @property
     def people(self) -> Path:
@@ -44,7 +42,8 @@ class Workspace:
         """For whoever changes imports, datasets or people. What killed processes left is removed. Raises Busy."""
         busy = f"Another command is changing {self.community}: wait until it is done, or end it."
         with locked(self.folder / "lock", busy):
-            sweep(self.folder)
+            for name in ("imports", "datasets", "people", "forgotten"):  # a training has its own lock
+                sweep(self.folder / name)
             yield
 
     def imports(self) -> tuple[Import, ...]:
@@ -115,28 +114,20 @@ class Workspace:
 
     def runs(self) -> tuple[Run, ...]:
         """Also unfinished ones."""
-        return tuple(map(Run, _folders(self.folder / "runs")))
+        return runs_in(self.folder / RUNS)
 
     def new_run(self, name: str = "") -> Run:
         """A folder to train in; the one of that name where there is one."""
         name = name or f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
-        return Run(make_folder(self.folder / "runs" / name))
+        return Run(make_folder(self.folder / RUNS / name))
 
     def run(self, name: str) -> Run:
         """The run of that name, or the `latest`. Raises NoRun."""
-        if name == "latest":
-            return self.latest_run()
-        found = next((run for run in self.runs() if run.id == name), None)
-        if found is None:
-            raise NoRun(f"{self.community} has no run {name[:80]!r}: `--run latest`, or one of those in {self.folder / 'runs'}.")
-        return found
+        return run_named(self.folder / RUNS, name, self.community)
 
     def latest_run(self) -> Run:
         """The one that was trained last. Raises NoRun."""
-        trained = [run for run in self.runs() if run.is_trained]
-        if not trained:
-            raise NoRun(f"{self.community} has no trained adapter yet: `troupe train --community {self.community}`.")
-        return max(trained, key=lambda run: str(run.training().get("made_at", "")))
+        return self.run("latest")
 
     def _dataset_folder(self, content_hash: str) -> Path:
         return self.folder / "datasets" / content_hash.removeprefix("sha256:")[:16]
@@ -147,7 +138,7 @@ class Workspace:
 
 def communities(home: Path) -> Sequence[str]:
     """Those that have a workspace."""
-    return [folder.name for folder in _folders(home / FOLDER)]
+    return [folder.name for folder in _folders(home / FACTORY)]
 
 
 def _folders(parent: Path) -> list[Path]:

@@ -51,7 +51,7 @@ class StubGateway(httpx.BaseTransport):
             ("GET", "communities", 1): self._community,
             ("POST", "communities", 2): self._publish if steps[-1:] == ["adapters"] else self._rollback,
             ("GET", "communities", 3): self._show,
-            ("POST", "communities", 4): self._retire,
+            ("POST", "communities", 4): self._retire if steps[-1:] == ["retire"] else self._quarantine,
             ("PUT", "communities", 3): self._put,
             ("DELETE", "communities", 3): self._clear,
             ("POST", "gc", 0): self._gc,
@@ -90,9 +90,9 @@ class StubGateway(httpx.BaseTransport):
     def _put(self, steps: list[str], request: httpx.Request, content: bytes) -> httpx.Response:
         body = json.loads(content)
         if "share" in body:
-            move = self.registrar.canary(steps[0], body["version"], share=body["share"])
+            move = self.registrar.canary(steps[0], body["version"], share=body["share"], override=body.get("override", ""))
         else:
-            move = self.registrar.promote(steps[0], body["version"], alias=steps[2])
+            move = self.registrar.promote(steps[0], body["version"], alias=steps[2], override=body.get("override", ""))
         return httpx.Response(200, json=move.to_json())
 
     def _clear(self, steps: list[str], request: httpx.Request, content: bytes) -> httpx.Response:
@@ -104,6 +104,9 @@ class StubGateway(httpx.BaseTransport):
 
     def _retire(self, steps: list[str], request: httpx.Request, content: bytes) -> httpx.Response:
         return httpx.Response(200, json=self.registrar.retire(steps[0], int(steps[2])).to_json())
+
+    def _quarantine(self, steps: list[str], request: httpx.Request, content: bytes) -> httpx.Response:
+        return httpx.Response(200, json=self.registrar.quarantine(steps[0], int(steps[2]), json.loads(content)["reason"]).to_json())
 
     def _gc(self, steps: list[str], request: httpx.Request, content: bytes) -> httpx.Response:
         garbage = self.registrar.gc()
