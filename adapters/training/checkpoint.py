@@ -67,9 +67,7 @@ def read_checkpoint(out: Path, identity: str) -> tuple[State, Weights, dict[str,
     try:
         # weights_only: tensors, numbers and names; no code is run from the file.
         content = torch.load(out / FOLDER / _FILE, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        return None
-    except (RuntimeError, EOFError, UnpicklingError):  # damaged after it was written
+    except (OSError, RuntimeError, EOFError, UnpicklingError):  # not there, or damaged after it was written
         return None
     if content["identity"] != identity:
         return None

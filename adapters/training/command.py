@@ -93,11 +93,11 @@ def shown(result: TrainingResult, out: Path) -> Table:
     best = next(each for each in reversed(record["losses"]) if each["step"] <= record["best_step"])
     held_out = "not looked at" if best["held_out"] is None else f"{best['held_out']:.3f} nats per token"
     before = "" if record["held_out_before"] is None else f", {record['held_out_before']:.3f} without the adapter"
-    steps = record["losses"][-1]["step"]
+    steps, peak = record["losses"][-1]["step"], record["peak_memory_bytes"]
     rows = {
         "Adapter": str(result.adapter),
         "Held-out loss": f"{held_out}{before} (step {record['best_step']} of {steps})",
-        "Took": f"{clock(record['seconds'])}, {record['tokens_per_second']:,.0f} tokens/s, {gigabytes(record['peak_memory_bytes'])} at most",
+        "Took": f"{clock(record['seconds'])}, {record['tokens_per_second']:,.0f} tokens/s, at most {gigabytes(peak)}",
         "Next": f"`troupe evaluate {out}`",
     }
     for name, text in rows.items():

@@ -14,7 +14,6 @@ from torch.nn.functional import cross_entropy
 
 from adapters.training.rendering import Lesson
 
-
 ROUND = 64
 """Tokens. Rows are filled up to a multiple: libraries compile and keep something for each length that they meet."""
 

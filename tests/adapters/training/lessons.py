@@ -18,6 +18,6 @@ def example(number: int, weight: float = 1.0) -> Example:
     return Example(turns, f"goal number {number % 5}", weight, number)
 
 
-def dataset(train: int = 48, held_out: int = 12) -> Dataset:
+def dataset(train: int = 24, held_out: int = 6) -> Dataset:
     examples = [example(number, weight=0.2 + 0.1 * (number % 8)) for number in range(train + held_out)]
     return Dataset(tuple(examples[:train]), tuple(examples[train:]), {"community": "zizou"})

@@ -132,7 +132,9 @@ def test_a_conversation_that_nobody_else_spoke_in_is_no_prompt() -> None:
     assert RENDERER.lesson([Turn("", "me again", is_self=True)], "and again", 1.0, limit=128) is None
 
 
-@given(st.lists(st.tuples(st.integers(1, 50), st.floats(0, 10)), min_size=1).filter(lambda pairs: any(weight > 1e-3 for _, weight in pairs)))
+@given(
+    st.lists(st.tuples(st.integers(1, 50), st.floats(0, 10)), min_size=1).filter(lambda pairs: any(weight > 1e-3 for _, weight in pairs))
+)
 def test_weights_are_evened_to_a_mean_of_one_over_tokens(pairs: list[tuple[int, float]]) -> None:
     """And keep their proportions."""
     made = evened([Lesson(tuple(range(1 + targets)), 1, weight) for targets, weight in pairs])

@@ -59,7 +59,7 @@ def test_what_it_was_trained_from_lies_beside_it(base: Path, tmp_path: Path, rec
     result = train(base, given, tmp_path, recipe, silent)
     record = json.loads((tmp_path / "training.json").read_text())
     assert record == result.record
-    assert record["dataset"] == {"hash": given.content_hash, "train": 48, "held_out": 12}
+    assert record["dataset"] == {"hash": given.content_hash, "train": 24, "held_out": 6}
     assert record["base"] == {
         "name": str(base),
         "fingerprint": read_base(base, "bitsandbytes").fingerprint,
