@@ -43,6 +43,8 @@ _SPELT = re.compile(r"[\s(\[{](?:at)[\s)\]}]", re.IGNORECASE)
 _WALLET_LIKE = re.compile(r"(?:bc1|[13]|0x)[a-zA-Z0-9]{25}")
 _MANY_DIGITS = re.compile(r"(?:\d\D{0,12}){7}")
 _DIGIT = re.compile(r"\d")
+_YEARS = re.compile(r"(?:(?:19|20)\d\d\D?){2,5}", re.ASCII)
+"""Their checksum is as good as any number's."""
 _AROUND_EMAIL = 320
 """Characters: no address is longer. Looked at alone, as the time of the pattern grows with the square of the text."""
 
@@ -92,7 +94,7 @@ def _ask(asked: Iterable[LocalRecognizer], text: str, offset: int = 0) -> list[S
     found = []
     for recognizer in asked:
         for each in recognizer.analyze(text, recognizer.supported_entities, None):  # type: ignore[arg-type]  # patterns need none
-            if each.score >= _LEAST:
+            if each.score >= _LEAST and not _YEARS.fullmatch(text, each.start, each.end):
                 placeholder = PLACEHOLDERS.get(each.entity_type, _NUMBER)
                 found.append(Span(each.start + offset, each.end + offset, each.entity_type, placeholder))
     return found

@@ -10,8 +10,8 @@ from itertools import count, islice
 from adapters.curation.privacy.identity import identity
 from adapters.curation.privacy.key import Key
 
-_FIRST = ("b", "d", "f", "h", "j", "l", "m", "n", "p", "r", "s", "t", "v", "w", "z", "th")
-_FIRST += ("bl", "br", "ch", "dr", "fl", "fr", "kl", "kr", "pl", "pr", "sl", "st", "tr", "tw", "vr")
+_SOUNDS = "b d f h j l m n p r s t v w z th bl br ch dr fl fr kl kr pl pr sl st tr tw vr"
+_FIRST = tuple(_SOUNDS.split())
 _LATER = ("f", "h", "l", "m", "n", "p", "r", "s", "t", "v", "w", "z", "th")
 _VOWELS = ("a", "e", "i", "o", "u")
 _CODAS = ("", "", "", "", "l", "m", "n", "r", "s", "x")

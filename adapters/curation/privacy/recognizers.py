@@ -107,9 +107,10 @@ _SPOKEN = r"phone|cell|mobile|whatsapp|telegram|tel|number(?:\sis)?|(?:call|text
 _SPOKEN_PHONE = rf"(?<=\b(?:{_SPOKEN})\W{{1,3}})\d[\d -]{{5,14}}\d(?![\d.,])"
 _PLACE = r"(?<![\d.])[-+]?\d{1,2}\.\d{4,},\s{0,2}[-+]?\d{1,3}\.\d{4,}(?![\d.])"
 _ENDS = r"(?:com|net|org|edu|gov|de|fr|uk|es|it|nl|ru|br|io|me|ch|at|pl)\b"
+_PROVIDERS = "gmail|googlemail|hotmail|outlook|live|yahoo|ymail|proton|protonmail|icloud|gmx|web|aol|mail|yandex|fastmail|posteo"
 _SPELT_EMAILS = (
     rf"\b[\w.+-]{{1,64}}\s?(?:\[at\]|\(at\)|\{{at\}})\s?[\w-]{{1,63}}\s?(?:\[dot\]|\(dot\)|\{{dot\}}|\sdot\s|\.)\s?{_ENDS}",
-    rf"\b[\w.+-]{{1,64}}\sat\s[a-z][\w-]{{1,63}}\sdot\s{_ENDS}",
+    rf"\b[\w.+-]{{1,64}}\sat\s(?:{_PROVIDERS})(?:\sdot\s|\s?\.){_ENDS}",
 )
 _ETHEREUM, _MAC = r"\b0x[0-9a-fA-F]{40}\b", r"\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b"
 _SNOWFLAKE = r"(?<![\w.])\d{17,19}(?![\w.])"
