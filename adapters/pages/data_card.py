@@ -1,4 +1,4 @@
-"""The page of a dataset: what a model learns from, whether it is fit for that, and what to worry about. Knows no messages, only the card."""
+"""The page of a dataset: what a model learns from, whether it is fit for that, and what to worry about. Knows only the card."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from adapters.pages.data_plots import Curve, Month, cutoff_picture, lengths_pict
 from adapters.pages.glossary import IMPORT_KINDS, PERSONAL_DATA, REASONS, TOXICITY_LEVELS
 from adapters.pages.page import NOT_MEASURED, Bar, Fact, Verdict, bar, histogram_rows, render, share_of
 from adapters.pages.part import Part, read_card
-from adapters.pages.words import SENTENCE_LENGTH, brief, counted, date, listed, moment, month_name, share, shown, whole
+from adapters.pages.words import SENTENCE_LENGTH, brief, counted, date, exactly, listed, moment, month_name, share, shown, whole
 
 REMEDY = "make the dataset anew with `troupe curate`"
 LARGE_SHARE = 0.25
@@ -149,9 +149,12 @@ def _curve(part: Part) -> Curve | None:
 
 
 def _cutoff_caption(curve: Curve) -> str:
-    sentence = f"Two settings draw the curve: at the cutoff ({brief(curve.cutoff)}) a message counts half, and a larger sharpness makes the curve steeper."
+    sentence = (
+        f"Two settings draw the curve: at the cutoff ({exactly(curve.cutoff)}) a message counts half, "
+        "and a larger sharpness makes the curve steeper."
+    )
     if curve.least:
-        sentence += f" Below a reward of {brief(curve.least)} the weight is under {brief(curve.floor)} and the message is left out."
+        sentence += f" Below a reward of {brief(curve.least)} the weight is under {exactly(curve.floor)} and the message is left out."
     return sentence
 
 

@@ -6,10 +6,10 @@ from datetime import datetime
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
+from adapters.pages.axes import bars, heading, panel, x_scale, y_counts, y_shares
 from adapters.pages.part import Histogram
-from adapters.pages.picture import ADAPTER, BAD, BASE, INK, MUTED, Canvas, picture
-from adapters.pages.scale import bars, x_scale, y_counts, y_shares
-from adapters.pages.words import brief, month_name
+from adapters.pages.picture import ADAPTER, BAD, BASE, INK, Canvas, picture
+from adapters.pages.words import exactly, month_name
 
 CURVE_POINTS = 160
 
@@ -26,7 +26,7 @@ class Curve:
         if reward <= 0:
             return 0.0
         try:
-            return 1 / (1 + (self.cutoff / reward) ** self.sharpness)
+            return float(1 / (1 + (self.cutoff / reward) ** self.sharpness))
         except OverflowError:
             return 0.0
 
@@ -50,7 +50,7 @@ def cutoff_picture(curve: Curve, rewards: Histogram | None) -> Markup:
 
     def draw(canvas: Canvas) -> None:
         both = rewards is not None
-        above = canvas.axes(left=48, right=14, top=30, bottom=210 if both else 52)
+        above = canvas.axes(left=48, right=14, top=30, bottom=240 if both else 52)
         edges = rewards.edges if rewards else (0.0, 6 * curve.cutoff)
         x_scale(above, edges)
         y_shares(above, 1.04)
@@ -60,14 +60,14 @@ def cutoff_picture(curve: Curve, rewards: Histogram | None) -> Markup:
         above.plot(
             steps, [curve.weight(step) if curve.weight(step) >= curve.floor else 0.0 for step in steps], color=ADAPTER, linewidth=2.5
         )
-        _heading(above, "How much a message counts")
+        heading(above, "How much a message counts")
         panels = [above]
         if rewards is not None:
-            below = canvas.axes(left=48, right=14, top=200, bottom=52)
+            below = canvas.axes(left=48, right=14, top=220, bottom=52)
             x_scale(below, rewards.edges)
             y_counts(below, rewards.counts, factors=True)
             bars(below, rewards)
-            _heading(below, "How many messages there are")
+            heading(below, "How many messages there are")
             above.tick_params(labelbottom=False)
             panels.append(below)
         panels[-1].set_xlabel(
@@ -75,8 +75,8 @@ def cutoff_picture(curve: Curve, rewards: Histogram | None) -> Markup:
         )
         _mark_parameters(panels, curve, (start, end))
 
-    description = f"The weight is one half at a reward of {brief(curve.cutoff)} and rises with sharpness {brief(curve.sharpness)}."
-    return picture("cutoff", "Soft cutoff over the rewards", description, draw, 390 if rewards else 250)
+    description = f"The weight is one half at a reward of {exactly(curve.cutoff)} and rises with sharpness {exactly(curve.sharpness)}."
+    return picture("cutoff", "Soft cutoff over the rewards", description, draw, 410 if rewards else 250)
 
 
 def weights_picture(weights: Histogram) -> Markup:
@@ -85,7 +85,7 @@ def weights_picture(weights: Histogram) -> Markup:
         x_scale(axes, weights.edges)
         y_counts(axes, weights.counts)
         bars(axes, weights, ADAPTER)
-        _heading(axes, "Examples")
+        heading(axes, "Examples")
         axes.set_xlabel("weight in training")
 
     return picture("weights", "Weights of the examples", "How many examples have which weight, 0 to 1.", draw, 220)
@@ -93,52 +93,50 @@ def weights_picture(weights: Histogram) -> Markup:
 
 def lengths_picture(target: Histogram | None, context: Histogram | None) -> Markup:
     """One above the other on a phone, side by side on a desk."""
-    panels = [each for each in (("What is learnt", target), ("What was said before it", context)) if each[1]]
+    both = (("What is learnt", target, ADAPTER), ("What was said before it", context, BASE))
+    panels = [(name, histogram, colour) for name, histogram, colour in both if histogram is not None]
 
     def draw(canvas: Canvas) -> None:
-        for place, (heading, histogram) in enumerate(panels):
-            axes = _panel(canvas, place, len(panels))
-            if histogram is not None:
-                x_scale(axes, histogram.edges)
-                y_counts(axes, histogram.counts)
-                bars(axes, histogram, (ADAPTER, BASE)[heading != "What is learnt"])
-            _heading(axes, heading)
-            axes.set_xlabel("length")
+        for place, (name, histogram, colour) in enumerate(panels):
+            axes = panel(canvas, place, len(panels))
+            x_scale(axes, histogram.edges)
+            y_counts(axes, histogram.counts)
+            bars(axes, histogram, colour)
+            heading(axes, name)
+            axes.set_xlabel("characters")
 
-    return picture("lengths", "Lengths", "How long the messages to learn and their contexts are.", draw, 400 if len(panels) > 1 else 220)
+    return picture("lengths", "Lengths", "How long the messages to learn and their contexts are.", draw, 220, stacked=len(panels) > 1)
 
 
 def months_picture(months: tuple[Month, ...], border: datetime | None) -> Markup:
     """Messages above, examples below; the border where the held-out part begins."""
 
     def draw(canvas: Canvas) -> None:
-        above = canvas.axes(left=48, right=14, top=30, bottom=180)
-        below = canvas.axes(left=48, right=14, top=190, bottom=36)
+        above = canvas.axes(left=48, right=14, top=30, bottom=200)
+        below = canvas.axes(left=48, right=14, top=200, bottom=36)
         places = range(len(months))
         at = None if border is None else _place(months, border)
-        for axes, counts, heading in (
-            (above, [month.messages for month in months], "Messages a month"),
-            (below, [month.examples for month in months], "Examples a month"),
+        for axes, name, counts, colour in (
+            (above, "Messages a month", [month.messages for month in months], BASE),
+            (below, "Examples a month", [month.examples for month in months], ADAPTER),
         ):
-            later = [ADAPTER if heading.startswith("Examples") else BASE] * len(months)
-            axes.bar(places, counts, 0.86, color=later)
+            axes.bar(places, counts, 0.86, color=colour)
             y_counts(axes, [*counts, 1])
             axes.set_xlim(-0.6, len(months) - 0.4)
-            _heading(axes, heading)
+            heading(axes, name)
             if at is not None:
                 axes.axvline(at, color=INK, linewidth=1.2, linestyle=(0, (4, 3)))
         _month_labels(below, months, canvas)
         above.set_xticks(below.get_xticks(), labels=[])
-        if at is not None and border is not None:
-            on_the_left = at > 0.5 * len(months)
-            text = "held out →" if not on_the_left else "held out →" if at < 0.86 * len(months) else "held out"
+        if at is not None:
+            room = at < 0.8 * len(months)
             above.annotate(
-                text,
+                "held out →" if room else "held out",
                 (at, 1.0),
                 xycoords=("data", "axes fraction"),
-                xytext=(5 if text.endswith("→") else -5, 2),
+                xytext=(5 if room else -5, 2),
                 textcoords="offset points",
-                ha="left" if text.endswith("→") else "right",
+                ha="left" if room else "right",
                 va="bottom",
             )
 
@@ -163,7 +161,7 @@ def _mark_parameters(panels: list[Axes], curve: Curve, limits: tuple[float, floa
             axes.axvline(curve.cutoff, color=INK, linewidth=1.2, linestyle=(0, (4, 3)))
     if start <= curve.cutoff <= end:
         above.plot([curve.cutoff], [0.5], "o", color=ADAPTER, markersize=8)
-        lines = f"cutoff {brief(curve.cutoff)}: counts half\nsharpness {brief(curve.sharpness)}: how steep"
+        lines = f"cutoff {exactly(curve.cutoff)}: counts half\nsharpness {exactly(curve.sharpness)}: how steep"
         above.annotate(lines, (curve.cutoff, 0.5), xytext=(12, -6), textcoords="offset points", va="top", ha="left", linespacing=1.45)
     if start < curve.least < end:
         panels[-1].annotate(
@@ -176,20 +174,6 @@ def _mark_parameters(panels: list[Axes], curve: Curve, limits: tuple[float, floa
             va="top",
             color=BAD,
         )
-
-
-def _panel(canvas: Canvas, place: int, of: int) -> Axes:
-    if of == 1:
-        return canvas.axes(left=48, right=14, top=30, bottom=52)
-    if canvas.narrow:
-        return canvas.axes(left=48, right=14, top=30 + place * canvas.height / 2, bottom=52 + (1 - place) * canvas.height / 2)
-    half = canvas.width / 2
-    return canvas.axes(left=48 + place * half, right=14 + (1 - place) * half, top=30, bottom=52)
-
-
-def _heading(axes: Axes, text: str) -> None:
-    """What the y axis counts, above it, to be read without turning the head."""
-    axes.annotate(text, (0, 1), xycoords="axes fraction", xytext=(-40, 12), textcoords="offset points", ha="left", va="bottom", color=MUTED)
 
 
 def _place(months: tuple[Month, ...], at: datetime) -> float | None:

@@ -25,3 +25,5 @@ TOXICITY_LEVELS = {
     "slurs": "Slurs: messages with slurs are refused",
     "strict": "Strict: slurs and insults are refused",
 }
+GATES = {"tax": "points", "overlap": "points", "mentions": "points", "toxicity": "points"}
+"""How the numbers of a gate are written, where they are shares."""

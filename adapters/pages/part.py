@@ -7,11 +7,14 @@ Knows nothing of what the parts mean.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NoReturn
 
 from adapters.pages.errors import BrokenCard
 
 SCHEMA = 1
+ANYTHING = 1e9
+"""A bound this far away says that nothing is known."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,11 @@ class Part:
         if not isinstance(value, Mapping):
             return Estimate(self._number(value, key))
         part = self._object(value, key)
-        middle = part.number("value")
-        return None if middle is None else Estimate(middle, part.number("low"), part.number("high"), part.count("n"))
+        middle, n = part.number("value"), part.count("n")
+        if middle is None or n == 0:
+            return None
+        low, high = (bound if bound is not None and abs(bound) < ANYTHING else None for bound in (part.number("low"), part.number("high")))
+        return Estimate(middle, low, high, n)
 
     def pair(self, key: str) -> Pair | None:
         part = self.part(key)
@@ -126,7 +132,7 @@ class Part:
         edges, counts = part.numbers("edges"), part.numbers("counts")
         if not counts or not any(counts):
             return None
-        if len(edges) != len(counts) + 1 or any(right <= left for left, right in zip(edges, edges[1:], strict=False)) or min(counts) < 0:
+        if len(edges) != len(counts) + 1 or any(right <= left for left, right in pairwise(edges)) or min(counts) < 0:
             self._refuse(key, "is not a histogram")
         return Histogram(edges, counts)
 

@@ -65,6 +65,11 @@ class Canvas:
     def narrow(self) -> bool:
         return self.width < 500
 
+    @property
+    def half(self) -> float:
+        """Of the side that is split between two panels."""
+        return (self.height if self.narrow else self.width) / 2
+
     def axes(self, *, left: float, right: float, top: float, bottom: float) -> Axes:
         """With that much room around it."""
         box = (
@@ -76,11 +81,10 @@ class Canvas:
         return self.figure.add_axes(box)
 
 
-def picture(key: str, title: str, description: str, draw: Callable[[Canvas], None], height: float) -> Markup:
-    """`key` is unique on the page; `title` and `description` are for those who do not see it."""
-    return Markup("").join(
-        _drawn(f"{key}-{name}", name, title, description, draw, width, height) for name, width in (("wide", WIDE), ("narrow", NARROW))
-    )
+def picture(key: str, title: str, description: str, draw: Callable[[Canvas], None], height: float, *, stacked: bool = False) -> Markup:
+    """`key` is unique on the page; `title` and `description` are for those who do not see it. `stacked`: twice as high on a phone."""
+    sizes = (("wide", WIDE, height), ("narrow", NARROW, 2 * height if stacked else height))
+    return Markup("").join(_drawn(f"{key}-{name}", name, title, description, draw, width, high) for name, width, high in sizes)
 
 
 def _drawn(key: str, name: str, title: str, description: str, draw: Callable[[Canvas], None], width: float, height: float) -> Markup:
@@ -106,9 +110,8 @@ def _drawn(key: str, name: str, title: str, description: str, draw: Callable[[Ca
 
 def _cleaned(root: ET.Element, key: str) -> None:
     """Without what only a file of its own needs; ids that no other plot on the page has; colours of the style sheet."""
-    used = set(
-        re.findall(r"#([\w.-]+)", " ".join(value for each in root.iter() for name, value in each.attrib.items() if _refers(name, value)))
-    )
+    references = [value for each in root.iter() for name, value in each.attrib.items() if name.endswith("href") or "url(#" in value]
+    used = set(re.findall(r"#([\w.-]+)", " ".join(references)))
     for parent in root.iter():
         for child in list(parent):
             if child.tag.endswith("}style") or child.tag.endswith("}metadata"):
@@ -118,13 +121,8 @@ def _cleaned(root: ET.Element, key: str) -> None:
         element.tail = None
         if element.text and not element.text.strip():
             element.text = None
-        element.attrib = {
-            _local(name): _value(_local(name), value, key) for name, value in element.attrib.items() if name != "id" or value in used
-        }
-
-
-def _refers(name: str, value: str) -> bool:
-    return name.endswith("href") or "url(#" in value
+        kept = {_local(name): value for name, value in element.attrib.items() if name != "id" or value in used}
+        element.attrib = {name: _value(name, value, key) for name, value in kept.items()}
 
 
 def _local(name: str) -> str:

@@ -40,9 +40,14 @@ def brief(number: float) -> str:
         return "0"
     if size >= 100:
         return whole(number)
-    if size < 0.0001:
-        return _signed(f"{number:.1e}")
+    if size < 0.00001:
+        return _signed(f"{number:.0e}")
     return decimal(number, 1 if size >= 10 else 2 if size >= 1 else 3 if size >= 0.1 else 4 if size >= 0.01 else 5)
+
+
+def exactly(number: float) -> str:
+    """As somebody set it: 1.5, 20, 0.05."""
+    return _signed(f"{number:,.6g}") if abs(number) >= 1e-6 or not number else brief(number)
 
 
 def share(part: float) -> str:

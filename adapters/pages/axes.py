@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from adapters.pages.part import Histogram
-from adapters.pages.picture import BASE, PAPER
+from adapters.pages.picture import BASE, MUTED, PAPER, Canvas
 from adapters.pages.words import brief, share, whole
 
 FACTORS_FROM = 30.0
@@ -24,11 +24,13 @@ def x_scale(axes: Axes, edges: Sequence[float]) -> None:
             axes.set_xscale("log")
         else:
             axes.set_xscale("symlog", linthresh=first, linscale=0.3)
-        powers = [power for exponent in range(-8, 9) if first * 0.99 <= (power := 10.0**exponent) <= high * 1.01]
-        between = [power * factor for power in powers for factor in (2, 5) if power * factor <= high] if len(powers) < 3 else []
-        axes.xaxis.set_major_locator(FixedLocator([0.0] * (low == 0) + sorted(powers + between)))
+        powers = [power for exponent in range(-8, 9) if first * 1.01 < (power := 10.0**exponent) <= high * 1.01 or power == low]
+        if len(powers) < 3:
+            powers += [power * factor for power in (powers or [1.0]) for factor in (2, 5) if first < power * factor <= high]
+        room = 4 if _narrow(axes) else 7
+        axes.xaxis.set_major_locator(FixedLocator([0.0] * (low == 0) + sorted(powers)[:: -(-len(powers) // room)]))
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(6 if axes.bbox.width > 400 else 4, steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_locator(MaxNLocator(4 if _narrow(axes) else 6, steps=[1, 2, 5, 10]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     axes.set_xlim(low, high)
@@ -72,3 +74,25 @@ def short(value: float) -> str:
     if size >= 1e4:
         return f"{value / 1e3:g}k"
     return whole(value) if size >= 1000 or value == 0 else f"{value:g}" if size >= 1e-4 else brief(value)
+
+
+def panel(canvas: Canvas, place: int, of: int) -> Axes:
+    """One of two: side by side on a desk, one above the other on a phone."""
+    left, right, top, bottom = 48, 14, 34, 52
+    if of == 1:
+        return canvas.axes(left=left, right=right, top=top, bottom=bottom)
+    half = canvas.half
+    if canvas.narrow:
+        return canvas.axes(left=left, right=right, top=top + place * half, bottom=bottom + (1 - place) * half)
+    return canvas.axes(left=left + place * half, right=right + (1 - place) * half, top=top, bottom=bottom)
+
+
+def heading(axes: Axes, text: str, lift: float = 12) -> None:
+    """What the y axis counts, above it, to be read without turning the head."""
+    axes.annotate(
+        text, (0, 1), xycoords="axes fraction", xytext=(-44, lift), textcoords="offset points", ha="left", va="bottom", color=MUTED
+    )
+
+
+def _narrow(axes: Axes) -> bool:
+    return bool(axes.bbox.width < 400)
