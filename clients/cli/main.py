@@ -29,6 +29,9 @@ OWN_PACKAGES = ("adapters", "clients", "loadtests", "server")
 EXTRAS = {
     "adapters": "train",
     "adapters.cli": "publish",
+    "adapters.cli.curate": "train",
+    "adapters.cli.forget": "train",
+    "adapters.cli.import_export": "train",
     "clients": "clients",
     "clients.discord_bot": "discord",
     "loadtests": "load",
