@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from adapters.conversation import CONTEXT_TURNS, before
+from adapters.conversation import CONTEXT_CHARACTERS, CONTEXT_TURNS, before
 from adapters.curation.recipe import CurationRecipe
 from adapters.curation.selection import unfit
 from adapters.curation.talks import micros
@@ -18,6 +18,7 @@ from adapters.sources.message import Message
 
 MISSING = "what it answers is missing or may not be read"
 ANSWERS_NOBODY = "answers nobody"
+ANSWERS_A_WALL = "what it answers is too long"
 _LOOK_BACK = 4 * CONTEXT_TURNS
 """As far as the bot looks."""
 _WINDOW = 2 * _LOOK_BACK
@@ -75,6 +76,8 @@ class Windows:
             return asked
         if asked.author_id == message.author_id or asked.id >= parts[0].id:
             return ANSWERS_NOBODY
+        if len(asked.text) > CONTEXT_CHARACTERS:
+            return ANSWERS_A_WALL
         chain = self._chain(asked)
         recent = [each for each in self.last(asked.channel, _WINDOW) if each.id < asked.id][:_LOOK_BACK]
         here = [each for each in chain[:CONTEXT_TURNS] if each.channel == asked.channel]

@@ -42,9 +42,8 @@ def curate(
     found = survey(messages, recipe, people, progress)
     check_scores(found, recipe)
     chosen = choose(found, recipe)
-    plan = Plan(
-        chosen, found.talks, border([each.at for each in chosen.choices.values()], recipe.held_out), recipe, may_be_seen(recipe, people)
-    )
+    line = border([each.at for each in chosen.choices.values()], recipe.held_out, found.talks.starts)
+    plan = Plan(chosen, found.talks, line, recipe, may_be_seen(recipe, people))
     drafts = without_duplicates(draft(messages, plan, progress), recipe.near_duplicate)
     channels = channel_names(found.places)
     wording = Wording(cleaner, Names(people, found.roster, channels), recipe.others)

@@ -10,7 +10,7 @@ from zlib import crc32
 from datasketch import MinHash, MinHashLSH
 
 _GONE = re.compile(r"<[@#][^<>]*>|https?://\S+")
-_STRETCHED = re.compile(r"(.)\1+")
+_STRETCHED = re.compile(r"(\D)\1+")  # 100 is not 10
 _SPACE = re.compile(r"\s+")
 _SHINGLE = 4
 _LEAST = 24
@@ -33,7 +33,7 @@ class Told:
     def __init__(self, similarity: float) -> None:
         self._similarity = similarity
         self._exact: set[str] = set()
-        self._lsh = MinHashLSH(threshold=max(similarity, 0.1), num_perm=_PERMUTATIONS)
+        self._lsh = MinHashLSH(threshold=min(0.9, max(0.1, similarity)), num_perm=_PERMUTATIONS)
         self._hashes: dict[str, MinHash] = {}
         self._blank = MinHash(num_perm=_PERMUTATIONS, seed=1, hashfunc=crc32)  # its copies share the permutations
 

@@ -5,7 +5,7 @@ conversation. Everything of an example to train on lies before it. A conversatio
 learnt up to there, and the rest of it is left out: no conversation is on both sides, and nothing that is held out was seen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 
 
@@ -15,17 +15,22 @@ class Side(Enum):
     NEITHER = "in a conversation on both sides of the border"
 
 
-def border(times: Sequence[int], share: float) -> int | None:
+def border(times: Sequence[int], share: float, starts: Callable[[int, int], Sequence[int]] = lambda low, high: ()) -> int | None:
     """The time from which on examples are held out, so that about the last `share` of these are. None: none are.
 
-    Examples of one moment are never divided; if all were of one, none are held out.
+    Where a conversation starts near there (`starts` gives those after `low` and not after `high`), it is put there, so that none is
+    cut in two; at most twice as many are held out for that. Examples of one moment are never divided; if all were of one, none are held
+    out.
     """
     ordered = sorted(times)
     count = round(len(ordered) * share)
     if not count:
         return None
     time = ordered[-count]
-    return time if time > ordered[0] else next((each for each in ordered if each > time), None)
+    if time == ordered[0]:
+        return next((each for each in ordered if each > time), None)
+    near = starts(ordered[max(0, len(ordered) - 2 * count)], ordered[-(count + 1) // 2])
+    return min(near, key=lambda each: (abs(each - time), each), default=time)
 
 
 def side(at: int, *, began: int, earliest: int, latest: int, border: int | None) -> Side:

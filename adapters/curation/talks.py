@@ -46,3 +46,7 @@ class Talks:
         if starts is None:
             return at
         return starts[max(0, bisect_right(starts, at) - 1)]
+
+    def starts(self, low: int, high: int) -> list[int]:
+        """When conversations of any channel began, after `low` and not after `high`."""
+        return sorted(start for starts in self._starts.values() for start in starts[bisect_right(starts, low) : bisect_right(starts, high)])
