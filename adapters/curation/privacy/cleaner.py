@@ -28,8 +28,8 @@ from adapters.curation.privacy.spans import Span, replaced
 from adapters.curation.privacy.toxicity import ToxicityFilter
 from adapters.curation.seams import Cleaned, People
 
-LONGEST = 8_000
-"""Characters of a message that is looked at. Discord ends at 4,000."""
+LONGEST = 4_000
+"""Characters of a message that is looked at, as many as Discord takes."""
 TOO_LONG = "too long"
 SOMEBODY = "somebody"
 _BREAKS, _BLANKS = re.compile(r"\s*\n\s*\n\s*"), re.compile(r"[^\S\n]+")
