@@ -1,11 +1,10 @@
-"""The display names of a community, and which of them stand in a text. Pure.
+"""The display names of a community, and which of them may stand in a text. Pure.
 
-People are talked about who are not there: their names have to become pseudonyms too. Whether an ordinary word ("game") that somebody is
-called by is a name in a text is the cleaner's to decide.
+People are talked about who are not there: their names have to become pseudonyms too. This finds who may be meant, quickly and too many;
+whether a text means them ("the game") is the cleaner's to decide.
 """
 
 import re
-from collections.abc import Iterator
 
 _WORD = re.compile(r"\w+")
 _SHORTEST = 3
@@ -14,7 +13,7 @@ _SHARED = 5
 
 
 class Roster:
-    """Tell it of everybody who writes; the name that somebody had last counts beside the earlier ones."""
+    """Tell it of everybody who writes. Somebody who has had several names is found by each of them."""
 
     def __init__(self) -> None:
         self._owners: dict[str, list[str]] = {}
@@ -25,23 +24,25 @@ class Roster:
         owners = self._owners.get(name)
         if owners is None:
             self._owners[name] = [author_id]
-            words = _words(name)
-            if words and len(name) >= _SHORTEST:
-                self._by_word.setdefault(words[0], []).append(name)
+            for word in _telling(name):
+                self._by_word.setdefault(word, []).append(name)
         elif author_id not in owners and len(owners) <= _SHARED:
             owners.append(author_id)
 
     def named(self, text: str) -> dict[str, str]:
-        """Author id → name, of those whose name stands in the text as a whole."""
-        return dict(self._named(text))
-
-    def _named(self, text: str) -> Iterator[tuple[str, str]]:
-        for word in dict.fromkeys(_words(text)):
+        """Author id → name, of those whose name, or a telling word of it, stands in the text. Of several with one name: the first."""
+        found: dict[str, str] = {}
+        for word in dict.fromkeys(_WORD.findall(text.casefold())):
             for name in self._by_word.get(word, ()):
                 owners = self._owners[name]
-                if len(owners) <= _SHARED and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE):
-                    yield owners[0], name
+                if len(owners) <= _SHARED:
+                    found.setdefault(owners[0], name)
+        return found
 
 
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
+def _telling(name: str) -> list[str]:
+    """The words that a name is found by: its only one, or the longer ones of several."""
+    words = list(dict.fromkeys(_WORD.findall(name.casefold())))
+    if len(words) == 1:
+        return words if len(words[0]) >= _SHORTEST else []
+    return [word for word in words if len(word) > _SHORTEST] or words[:1]
