@@ -15,7 +15,10 @@ NF4 = 0.5 + 1 / 64 + 4 / (64 * 256)
 """Bytes of a weight: 4 bits, an 8-bit scale per 64, a 32-bit one per 256 scales."""
 _LOGIT = 16
 """Bytes of one logit: itself, in float32, its softmax, and the gradients of both."""
-_WORKSPACE = 0.10
+_WORKSPACE = 0.2
+"""Share of what is kept, for what is computed with it."""
+_LIBRARIES = 300_000_000
+"""Bytes that matrix libraries take for themselves."""
 _SMALLEST_CONTEXT = 256
 
 
@@ -88,7 +91,7 @@ class Estimate:
     @property
     def total(self) -> int:
         work = self.activations + self.logits
-        return self.weights + self.adapter + work + round(_WORKSPACE * work)
+        return self.weights + self.adapter + work + round(_WORKSPACE * work) + _LIBRARIES
 
 
 def estimate(size: ModelSize, recipe: TrainingRecipe, load: Load) -> Estimate:
@@ -111,7 +114,7 @@ def _kept_by_a_layer(size: ModelSize, recipe: TrainingRecipe, load: Load) -> int
     inputs = s * (5 * size.hidden + size.queries + size.intermediate)
     attention = s * (4 * size.queries + 2 * size.keys) + (1 + s) * load.row_tokens
     gated = 3 * s * size.intermediate
-    dropped = sum(into for into, _ in size.linears) * (1 + s) if recipe.dropout else 0
+    dropped = sum(into for into, _ in size.linears) * (4 + s) if recipe.dropout else 0
     return norms + inputs + attention + gated + dropped
 
 
@@ -142,7 +145,7 @@ def _lighter(recipe: TrainingRecipe, load: Load) -> Iterator[tuple[str, Training
     tokens = load.row_tokens
     while tokens // 2 >= _SMALLEST_CONTEXT:
         tokens //= 2
-        shorter = replace(load, row_tokens=tokens, row_targets=min(load.row_targets, tokens))
+        shorter = replace(load, row_tokens=tokens, row_targets=load.row_targets * tokens // load.row_tokens)
         yield _and(said, f"context_tokens to {tokens}"), recipe, shorter
 
 

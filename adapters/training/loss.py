@@ -18,6 +18,11 @@ ROUND = 64
 """Tokens. Rows are filled up to a multiple: libraries compile and keep something for each length that they meet."""
 
 
+def filled(tokens: int) -> int:
+    """How many there are after a row of so many is filled up."""
+    return -(-tokens // ROUND) * ROUND
+
+
 @dataclass(frozen=True)
 class PackedRow:
     """`ids` and `positions` are [1, tokens], positions start at 0 with each example: so the model keeps the examples apart.
@@ -43,10 +48,10 @@ def packed(lessons: Sequence[Lesson], device: torch.device) -> PackedRow:
         weights += [lesson.weight] * lesson.targets
         start += len(lesson.ids)
     # As an example of its own that nothing is learnt from.
-    filler = -len(ids) % ROUND
+    filler = filled(len(ids)) - len(ids)
     ids += ids[:1] * filler
     positions += range(filler)
-    idle = -len(before) % ROUND
+    idle = filled(len(before)) - len(before)
     before += before[:1] * idle
     weights += [0.0] * idle
     return PackedRow(

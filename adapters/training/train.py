@@ -20,7 +20,7 @@ from adapters.training.checkpoint import FOLDER, State, read_checkpoint, write_c
 from adapters.training.errors import Occupied, WrongBase, translated
 from adapters.training.fit import Load, check_fit, read_size
 from adapters.training.loop import Course, run
-from adapters.training.loss import keeps_apart
+from adapters.training.loss import filled, keeps_apart
 from adapters.training.machine import Machine, find_machine, peak_memory, start_measuring
 from adapters.training.model import add_lora, load_base, lora_weights, make_optimizer, save_lora, set_lora_weights
 from adapters.training.packing import Row, Step, plan_epochs, rows
@@ -135,8 +135,8 @@ def _plan(renderer: Renderer, dataset: Dataset, origin: Origin) -> _LessonPlan:
     trained_rows = [[learnt[place] for place in row] for step in steps for row in step]
     every_row = trained_rows + [[watched[place] for place in row] for row in watched_rows]
     load = Load(
-        row_tokens=max(sum(len(lesson.ids) for lesson in row) for row in every_row),
-        row_targets=max(sum(lesson.targets for lesson in row) for row in every_row),
+        row_tokens=max(filled(sum(len(lesson.ids) for lesson in row)) for row in every_row),
+        row_targets=max(filled(sum(lesson.targets for lesson in row)) for row in every_row),
         cuda=origin.machine.is_cuda,
         number=origin.machine.dtype.itemsize,
     )
