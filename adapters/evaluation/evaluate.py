@@ -58,7 +58,7 @@ def evaluate_adapter(
     progress("loading", 0, 1)
     model = load_found(place, adapter)
     progress("loading", 1, 1)
-    with translated():
+    with translated(), model.unhurried():
         measured = _Measuring(model, dataset, training, settings, judge, progress).everything()
     return assemble(measured, adapter=(adapter, valid), base=place, dataset=dataset, training=training, settings=settings)
 

@@ -31,6 +31,8 @@ AS_SERVED = "bitsandbytes"
 _GENERATED_AT_ONCE = 32
 _NUMBERS_AT_ONCE = 1 << 27
 """Of logits: half a gigabyte in float32."""
+_SMALL = 100_000_000
+"""Parameters."""
 _FULL = "The memory ran out while evaluating: free some of it, lower --context-tokens, or use a larger machine."
 
 
@@ -133,6 +135,18 @@ class LoadedModel:
         )
         written = self._model.generate(input_ids=ids, attention_mask=mask, generation_config=config)[:, width:].tolist()
         return [_until(self.ends, reply) for reply in written]
+
+    @contextmanager
+    def unhurried(self) -> Iterator[None]:
+        """Inside, a small model on a CPU has one thread: its steps are too short to be shared, and several threads that wait for each
+        other take ten times as long where somebody else uses a core."""
+        threads = torch.get_num_threads()
+        small = self.device.type == "cpu" and sum(each.numel() for each in self._model.parameters()) < _SMALL
+        torch.set_num_threads(1 if small else threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
     def text(self, ids: Sequence[int]) -> str:
         return str(self.tokenizer.decode(ids, skip_special_tokens=True))
