@@ -31,6 +31,8 @@ from adapters.curation.seams import Cleaned, People
 LONGEST = 4_000
 """Characters of a message that is looked at, as many as Discord takes."""
 TOO_LONG = "too long"
+_LOOKS = 3
+"""For personal data: what runs together hides the rest of itself."""
 SOMEBODY = "somebody"
 _BREAKS, _BLANKS = re.compile(r"\s*\n\s*\n\s*"), re.compile(r"[^\S\n]+")
 
@@ -65,7 +67,11 @@ class TextCleaner:
         text, links = without_paths(text)
         counts["link"] += links
         text = _put(text, self._secrets.random(text), counts)
-        text = _put(text, self._pii.find(text), counts)
+        for _ in range(_LOOKS):
+            found_data = self._pii.find(text)
+            if not found_data:
+                break
+            text = _put(text, found_data, counts)
         text = _put(text, self._named(text, names), counts)
         return Cleaned(_tidy(text), dict(+counts))
 

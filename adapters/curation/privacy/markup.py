@@ -27,7 +27,7 @@ _PERSON = re.compile(r"<@!?([^<>\s]{1,120}(?: [^<>\s]{1,60}){0,4})>")
 _ROLE, _CHANNEL = re.compile(r"<@&\d{1,20}>"), re.compile(r"<#\d{1,20}>|<id:\w{1,20}>")
 _TIME = re.compile(r"<t:-?\d{1,17}(?::[tTdDfFR])?>")
 _COMMAND, _EMOJI = re.compile(r"<(/[^<>:]{1,100}):\d{1,20}>"), re.compile(r"<a?(:\w{1,64}:)\d{1,20}>")
-_EVERYBODY = re.compile(r"@(?=(?:everyone|here)\b)", re.IGNORECASE)
+_EVERYBODY = re.compile(r"@+(?=(?:everyone|here)\b)", re.IGNORECASE)
 _URL = re.compile(r"<?\b(?:https?|ftp)://([^\s<>\"'`|]{1,2000})[^\s<>\"'`|]*>?|\bwww\.([^\s<>\"'`|]{1,2000})[^\s<>\"'`|]*", re.IGNORECASE)
 _HOST_END = re.compile(r"[/?#\\]")
 _PUNCTUATION = ".,:;!?)*_~]}"
