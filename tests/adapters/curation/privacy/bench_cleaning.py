@@ -1,4 +1,4 @@
-"""How fast messages are cleaned, and what the filters cost to load: `.venv/bin/python -m tests.adapters.curation.privacy.bench_cleaning`."""
+"""How fast messages are cleaned, and what the filters cost: `.venv/bin/python -m tests.adapters.curation.privacy.bench_cleaning`."""
 
 import resource
 import time
