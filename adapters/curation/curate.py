@@ -15,6 +15,7 @@ from adapters.curation.chosen import choose
 from adapters.curation.dataset import Dataset, Example
 from adapters.curation.drafts import NEAR_DUPLICATE, Draft, Drafts, Plan, draft, without_duplicates
 from adapters.curation.recipe import CurationRecipe
+from adapters.curation.rivals import lend
 from adapters.curation.seams import Cleaner, Messages, People, Progress
 from adapters.curation.split import border
 from adapters.curation.survey import may_be_seen, survey
@@ -45,6 +46,7 @@ def curate(
     line = border([each.at for each in chosen.choices.values()], recipe.held_out, found.talks.starts)
     plan = Plan(chosen, found.talks, line, recipe, may_be_seen(recipe, people))
     drafts = without_duplicates(draft(messages, plan, progress), recipe.near_duplicate)
+    lend([each.rivals for each in sorted(drafts.held_out, key=_when) if each.rivals], recipe.others)
     channels = channel_names(found.places)
     wording = Wording(cleaner, Names(people, found.roster, channels), recipe.others)
     train, held_out = _worded(drafts, wording, progress)

@@ -1,36 +1,41 @@
 """Other messages of the same time and channel that a held-out one has to beat. Pure; holds a few for each of those.
 
 A rival is a message that anybody might have learnt, of the held-out time, not in the example itself, and of fewer reactions than the
-target: a model that knows the community should find the target likelier.
+target (where nothing has reactions: any): a model that knows the community should find the target likelier.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from adapters.curation.context import Scene
 from adapters.sources.message import Message
 
+_REACH = 20
+"""Neighbours in time, on either side, that lend what is missing."""
+
 
 @dataclass
 class Pool:
     """Rivals of one target. `fits` tells whether a message may be one."""
 
-    target: int
+    target: Message
     fits: Callable[[Message], bool]
-    excluded: frozenset[int]
+    excluded: set[int]
+    """Ids of the messages in the example itself, and of those that were taken."""
     messages: list[Message] = field(default_factory=list)
 
     def take(self, message: Message) -> bool:
         """Take it, if it may be a rival; whether it did."""
         if message.id in self.excluded or not self.fits(message):
             return False
+        self.excluded.add(message.id)
         self.messages.append(message)
         return True
 
     def drawn(self) -> list[Message]:
         """All of them in an order that has to do with nothing, always the same."""
-        return sorted(self.messages, key=lambda each: blake2b(f"{self.target}/{each.id}".encode(), digest_size=8).digest())
+        return sorted(self.messages, key=lambda each: blake2b(f"{self.target.id}/{each.id}".encode(), digest_size=8).digest())
 
 
 class Rivals:
@@ -52,10 +57,23 @@ class Rivals:
     def open(self, scene: Scene, fits: Callable[[Message], bool], earlier: Iterable[Message]) -> Pool:
         """Of the target at the end of `scene`. `earlier`: messages of its channel, the nearest first."""
         target = scene.parts[-1]
-        pool = Pool(target.id, fits, frozenset(each.id for each in (*scene.screen, *scene.parts)))
+        pool = Pool(target, fits, {each.id for each in (*scene.screen, *scene.parts)})
         for message in earlier:
             if len(pool.messages) < self._wanted:
                 pool.take(message)
         if self._wanted:
             self._open.setdefault(target.channel, []).append((pool, self._wanted))
         return pool
+
+
+def lend(pools: Sequence[Pool], wanted: int) -> None:
+    """Fill the pools of channels in which too little was said with what fits of the pools before and after; they are in the order of
+    time."""
+    own = [(pool.target, *pool.messages) for pool in pools]
+    for place, pool in enumerate(pools):
+        for step in range(1, _REACH + 1):
+            for near in (place - step, place + step):
+                if 0 <= near < len(pools):
+                    for message in own[near]:
+                        if len(pool.messages) < wanted:
+                            pool.take(message)
