@@ -1,9 +1,30 @@
+from dataclasses import dataclass
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.conversation import CONTEXT_TURNS, Turn, to_chat
+from adapters.conversation import CONTEXT_CHARACTERS, CONTEXT_TURNS, Turn, before, to_chat
 
 TURNS = st.lists(st.builds(Turn, st.sampled_from(["", "ann", "bo"]), st.text(min_size=1, max_size=9), st.booleans()), max_size=9)
+
+
+@dataclass(frozen=True)
+class Line:
+    id: int
+    text: str = "x"
+
+
+def test_replies_come_before_neighbours() -> None:
+    """The chain takes its room first, the channel's last messages fill it up, nothing is there twice, and time orders all of it."""
+    recent = [Line(number) for number in (9, 7, 8, 6)]
+    assert [line.id for line in before([Line(8), Line(2)], recent, 4)] == [2, 7, 8, 9]
+    assert before([Line(1)], recent, 0) == []
+
+
+def test_a_wall_of_text_is_passed_over() -> None:
+    """What does not fit is left out, and what is older and shorter still gets in."""
+    lines = [Line(1), Line(2, "x" * CONTEXT_CHARACTERS), Line(3)]
+    assert [line.id for line in before([], lines, 5)] == [1, 3]
 
 
 def test_neighbours_of_one_side_share_a_message() -> None:
