@@ -1,7 +1,7 @@
 """`troupe curate`: a thin reader of arguments, and what it tells of a dataset."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 
 from adapters.cli.command import Result, on_workspace
 from adapters.cli.errors import BadUsage
-from adapters.cli.stages import Stages, stages
+from adapters.cli.stages import Watch, stages
 from adapters.cli.tables import pairs
 from adapters.curation.card import Policy
 from adapters.curation.curate import curate as curate_messages
@@ -22,6 +22,7 @@ from adapters.curation.privacy.toxicity import Level, ToxicityFilter
 from adapters.curation.recipe import CurationRecipe
 from adapters.pages.data_card import data_card_page
 from adapters.workspace.durable import read_json
+from adapters.workspace.imports import Import
 from adapters.workspace.people import Members, open_members
 from adapters.workspace.workspace import PAGE, Workspace
 
@@ -99,11 +100,17 @@ def curate(home: Path, *, community: str, **options: Any) -> Result:
     return Result({"dataset": str(folder), "page": str(folder / PAGE), "card": card}, shown(workspace, folder, card))
 
 
-def make(workspace: Workspace, curation: Curation, watch: Stages) -> Path:
-    """The folder of the dataset. Hold the lock. Raises CurationError or WorkspaceError."""
+def make(workspace: Workspace, curation: Curation, watch: Watch, *, again: bool = True) -> Path:
+    """The folder of the dataset. Not made `again` unless asked for where it is there. Hold the lock.
+
+    Raises CurationError or WorkspaceError.
+    """
     imports, members = workspace.imports(), open_members(workspace)
     private = any(each.known["private"] for each in imports)
     curation = replace(curation, recipe=replace(curation.recipe, private=curation.recipe.private or private))
+    inputs = inputs_of(imports, members, curation)
+    if not again and (made := workspace.dataset_of(inputs)) is not None:
+        return made
     with workspace.messages() as messages:
         people = members.learnable(imports)
         cleaner = TextCleaner(people, ToxicityFilter(curation.toxicity), spacy_model=curation.spacy_model)
@@ -117,14 +124,14 @@ def make(workspace: Workspace, curation: Curation, watch: Stages) -> Path:
             policy=Policy(consent=members.consent.mode.value, toxicity=curation.toxicity.value),
             progress=lambda stage, done, total: watch(STAGES.get(stage, stage), done, total),
         )
-    return workspace.new_dataset(dataset, data_card_page(dataset.card), inputs=inputs_of(workspace, members, curation))
+    return workspace.new_dataset(dataset, data_card_page(dataset.card), inputs=inputs)
 
 
-def inputs_of(workspace: Workspace, members: Members, curation: Curation) -> str:
+def inputs_of(imports: Sequence[Import], members: Members, curation: Curation) -> str:
     """Of what a dataset is made: the same for the same, whenever it is made."""
-    imports = [each.state() for each in workspace.imports()]
+    states = [each.state() for each in imports]
     consent = [members.consent.mode.value, sorted(members.consent.out), sorted(members.consent.agreed)]
-    return sha256(json.dumps([imports, consent, curation.terms], sort_keys=True).encode()).hexdigest()
+    return sha256(json.dumps([states, consent, curation.terms], sort_keys=True).encode()).hexdigest()
 
 
 def shown(workspace: Workspace, folder: Path, card: Mapping[str, Any]) -> RenderableType:

@@ -9,7 +9,7 @@ import click
 from rich.console import Group, RenderableType
 
 from adapters.cli.command import Result, on_workspace, tell
-from adapters.cli.stages import Stages, stages
+from adapters.cli.stages import Watch, stages
 from adapters.cli.tables import pairs, table
 from adapters.cli.text import moment, size
 from adapters.curation.privacy.identity import network_of
@@ -65,7 +65,7 @@ def import_export(home: Path, *, path: Path, community: str, **terms: Any) -> Re
     return Result(told(made, new), shown(workspace, made, new))
 
 
-def add(workspace: Workspace, order: Order, watch: Stages) -> tuple[Import, bool]:
+def add(workspace: Workspace, order: Order, watch: Watch) -> tuple[Import, bool]:
     """The import, and whether it is new. Hold the lock. Raises SourceError, PrivacyError or WorkspaceError."""
     source = open_source(order.path)
     provenance = declare(order.provenance, source.kind, order.note)

@@ -11,7 +11,7 @@ from adapters.cli.cards import verdict
 from adapters.cli.command import Result, on_registry, tell, workspace_home
 from adapters.cli.errors import BadUsage, CommandError
 from adapters.cli.progress import uploading
-from adapters.cli.registrar import Published, Registrar, Upload
+from adapters.cli.registrar import Published, Registrar, Sent, Upload
 from adapters.cli.text import short, size
 from adapters.registry.errors import RegistryError
 from adapters.registry.names import LIVE
@@ -60,7 +60,8 @@ def publish(
         upload = replace(upload, training=read_document(training))
     if report_card is not None:
         upload = replace(upload, report_card=read_document(report_card))
-    published = send(registrar, replace(upload, by=by), make_live=make_live, override=override)
+    with uploading() as sent:
+        published = send(registrar, replace(upload, by=by), sent, make_live=make_live, override=override)
     return Result(published.manifest.to_json(), sentence(published, make_live))
 
 
@@ -82,10 +83,9 @@ def upload_of(run: Run, community: str) -> Upload:
     return Upload(community, run.check().adapter, training=run.training(), report_card=run.card())
 
 
-def send(registrar: Registrar, upload: Upload, *, make_live: bool, override: str = "") -> Published:
+def send(registrar: Registrar, upload: Upload, sent: Sent, *, make_live: bool, override: str = "") -> Published:
     """Publish, and promote where that is asked for. Raises CommandError or RegistryError; the person is told how far it came."""
-    with uploading() as sent:
-        published = registrar.publish(upload, sent)
+    published = registrar.publish(upload, sent)
     manifest = published.manifest
     if not published.new and upload.report_card is not None and manifest.report_card != upload.report_card:
         tell(f"{manifest.ref} keeps the report card that it was first published with ({verdict(manifest.report_card)}).")

@@ -2,11 +2,31 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from adapters.cli.text import plain
+
+
+class Watch(Protocol):
+    """Told (stage, done, total) as work goes on. A total of 0 means that it is not known; `said`: in place of the numbers."""
+
+    def __call__(self, stage: str, done: int, total: int, said: str = "") -> None: ...
+
+
+@dataclass(frozen=True)
+class Within:
+    """What is done inside of one stage is shown on its line."""
+
+    watch: Watch
+    stage: str
+
+    def __call__(self, stage: str, done: int, total: int, said: str = "") -> None:
+        numbers = said or (f"{done:,} of {total:,}" if total else "")
+        self.watch(self.stage, done, total, f"{stage[:1].lower()}{stage[1:]} {numbers}".strip())
 
 
 class Stages:
@@ -25,7 +45,6 @@ class Stages:
         self.bars = Progress(*columns, console=console, disable=not console.is_terminal)
 
     def __call__(self, stage: str, done: int, total: int, said: str = "") -> None:
-        """`said`: in place of the numbers."""
         if stage not in self._tasks:
             self._tasks[stage] = self.bars.add_task(plain(stage), total=None, said="")
             if not self._console.is_terminal:

@@ -3,7 +3,7 @@
 Knows nothing of the registry: which versions learnt from which dataset is asked elsewhere. May be killed at any time and called again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -126,12 +126,3 @@ class Forgetting:
     def _traces(self, each: Import) -> Traces:
         with each.stored() as stored:
             return stored.traces(self.author_id)
-
-
-def latest_derived(workspace: Workspace, hashes: Sequence[str]) -> Path | None:
-    """The newest dataset that was derived from one of these, for a training on what is left."""
-    for folder in reversed(workspace.datasets()):
-        card = read_dataset(folder).card
-        if any(origin["hash"] in hashes for origin in card.get("derived_from", [])):
-            return folder
-    return None
