@@ -62,7 +62,9 @@ def train(
             if out is None:
                 if workspace is None:
                     raise BadUsage("Nothing says where to train: give --community, or --out FOLDER.")
-                out = workspace.new_run(run_name(dataset.content_hash, wanted, recipe.to_json())).folder
+                run = workspace.new_run(run_name(dataset.content_hash, wanted, recipe.to_json())).check()
+                run.plan(dataset.content_hash)
+                out = run.folder
             quiet_libraries()
             with training_display() as progress:
                 result = import_module("adapters.training.train").train(wanted, dataset, out, recipe, progress)
