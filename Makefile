@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: setup setup-dev up check test soak lock bench-gateway bench-start bench-adapters bench-import bench-curation
+.PHONY: setup setup-dev up check test soak lock bench-gateway bench-start bench-adapters bench-import bench-curation bench-training
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -71,6 +71,9 @@ bench-import: setup-dev  ## how long a million messages take to import, and how 
 
 bench-curation: setup-dev  ## how long curating a million messages takes, and how much memory (about 2 minutes, 2 GB of disk)
 	@$(BIN)/python -m tests.adapters.curation.bench_curate
+
+bench-training: setup-dev  ## how fast our recipe trains, and in how much memory, beside the same recipe in TRL (about 5 minutes)
+	@demo="$$($(BIN)/python -m adapters.demo --home "$(BENCH_HOME)")" && $(BIN)/python -m tests.adapters.training.bench_training --demo "$$demo"
 
 # --- locks: complete pins with hashes, installed with --no-deps -------------------------------------------------------
 COMPILE = $(BIN)/uv pip compile pyproject.toml --python-version 3.11 --no-header --no-annotate --generate-hashes --quiet
