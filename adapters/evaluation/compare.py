@@ -12,7 +12,7 @@ from adapters.evaluation.claim import check_claim, read_claim
 from adapters.evaluation.contestant import Contestant
 from adapters.evaluation.errors import BadComparison
 from adapters.evaluation.estimate import Estimate, pair
-from adapters.evaluation.harness import HarnessRun, HarnessSettings, difference, run_harness
+from adapters.evaluation.harness import Execute, HarnessRun, HarnessSettings, difference, execute, run_harness
 from adapters.evaluation.harness import TaskScore as HarnessScore
 from adapters.evaluation.models import translated
 from adapters.evaluation.server import RunningServer
@@ -37,6 +37,7 @@ def compare(
     claim: str | None = None,
     harness: HarnessSettings | None = None,
     server: RunningServer | None = None,
+    execute: Execute = execute,
     progress: Progress,
 ) -> dict[str, Any]:
     """The comparison, as a page draws it. Raises EvaluationError.
@@ -54,7 +55,7 @@ def compare(
     rows.append(_row(Task(ALL, "The items of all the tasks above together.", ()), list(everything.values())))
     runs: list[HarnessRun] = []
     if harness is not None and server is not None:
-        runs = run_harness(server, [str(each.model) for each in contestants], harness, progress=progress)
+        runs = run_harness(server, [str(each.model) for each in contestants], harness, progress=progress, execute=execute)
         rows += _harness_rows(runs)
     checked = None if claim is None else check_claim(claim, everything)
     return {

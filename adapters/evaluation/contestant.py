@@ -14,7 +14,7 @@ from typing import Literal
 
 import torch
 
-from adapters.evaluation.errors import BadComparison, WrongBase
+from adapters.evaluation.errors import BadComparison, NotServed, WrongBase
 from adapters.evaluation.models import AS_SERVED, find_base, load_model
 from adapters.evaluation.server import RunningServer
 from adapters.evaluation.tax import Reader
@@ -55,10 +55,11 @@ class ServedModel:
         return [scored.log_likelihood(len(prompt)) for scored in self._server.score(self._model, texts, 0)]
 
 
-def find_contestant(given: str, *, base: str | None, server: RunningServer | None, quantization: str = AS_SERVED) -> Contestant:
+def find_contestant(given: str, *, base: str | None, server: Callable[[], RunningServer], quantization: str = AS_SERVED) -> Contestant:
     """What one argument of the command means; `NAME=…` gives it a name of one's own. Raises EvaluationError.
 
-    `base`: what adapters were made for and the server serves, if it is not known otherwise. `server`: None if there is no URL.
+    `base`: what adapters were made for and the server serves, if it is not known otherwise. `server` is called only for what can be
+    nothing else than a model of a server.
     """
     name, equals, what = given.partition("=")
     if not equals or "/" in name:
@@ -74,18 +75,24 @@ def find_contestant(given: str, *, base: str | None, server: RunningServer | Non
     return _served(name, what, base, server)
 
 
-def _served(name: str, model: str, base: str | None, server: RunningServer | None) -> Contestant:
+def _served(name: str, model: str, base: str | None, server: Callable[[], RunningServer]) -> Contestant:
     try:
         if model != BASE:
             parse_model(model)
     except BadName as exc:
         raise BadComparison(f"{model[:200]!r} is neither a directory, nor a hub name, nor a model of a server: check it.") from exc
-    if server is None:
-        raise BadComparison(f"There is no directory {model[:200]!r}: if it is a model of a running server, say which with --url.")
     if base is None:
-        raise BadComparison(f"To ask the server for {model!r}, its base's tokenizer is needed: give the base's directory with --base.")
-    version = server.version(model)
-    return Contestant(name, "served", f"{version} at {server.url}", partial(_asked, server, version, base), version)
+        raise BadComparison(
+            f"There is no directory {model[:200]!r}: if it is a model of a running server, give that one's base with --base, for its"
+            " tokenizer."
+        )
+    try:
+        asked = server()
+        version = asked.version(model)
+    except NotServed as exc:
+        said = str(exc)
+        raise NotServed(f"There is no directory {model[:200]!r}, so a server was to be asked: {said[0].lower()}{said[1:]}") from exc
+    return Contestant(name, "served", f"{version} at {asked.url}", partial(_asked, asked, version, base), version)
 
 
 def _base_of(adapter: Path) -> str:
