@@ -19,10 +19,11 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
-from adapters.curation.privacy.markup import visible, without_markup, without_paths
+from adapters.curation.privacy.markup import without_markup, without_paths
 from adapters.curation.privacy.names import NameFinder
 from adapters.curation.privacy.ordinary_words import ordinary_words
 from adapters.curation.privacy.pii import PiiFinder
+from adapters.curation.privacy.plain_text import visible
 from adapters.curation.privacy.secrets import SecretFinder
 from adapters.curation.privacy.spans import Span, replaced
 from adapters.curation.privacy.toxicity import ToxicityFilter

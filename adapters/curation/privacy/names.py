@@ -9,7 +9,7 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from adapters.curation.privacy.spans import one_width
+from adapters.curation.privacy.plain_text import one_width
 
 _TOKEN = re.compile(r"\w+")
 _LONGEST_NAME = 4

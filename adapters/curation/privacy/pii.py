@@ -12,7 +12,8 @@ from typing import Any
 
 from adapters.curation.privacy import recognizers
 from adapters.curation.privacy.errors import MissingModel
-from adapters.curation.privacy.spans import Span, one_width
+from adapters.curation.privacy.plain_text import one_width
+from adapters.curation.privacy.spans import Span
 from adapters.curation.privacy.unseen import unseen
 
 with unseen("torch", "transformers"):

@@ -26,7 +26,8 @@ from detect_secrets.plugins.stripe import StripeDetector
 from detect_secrets.plugins.telegram_token import TelegramBotTokenDetector
 from detect_secrets.plugins.twilio import TwilioKeyDetector
 
-from adapters.curation.privacy.spans import Span, one_width
+from adapters.curation.privacy.plain_text import one_width
+from adapters.curation.privacy.spans import Span
 
 SECRET, INVITE = "[secret]", "[invite]"
 _DETECTORS: tuple[type[RegexBasedDetector], ...] = (

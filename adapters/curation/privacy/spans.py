@@ -1,6 +1,5 @@
 """Parts of a text that something else takes the place of. Knows nothing of what they are."""
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -43,17 +42,3 @@ def merged(spans: Iterable[Span]) -> list[Span]:
         longest = max(longest, span.end - span.start)
         done[-1] = Span(last.start, max(last.end, span.end), named.kind, named.instead)
     return done
-
-
-def one_width(text: str) -> str:
-    """The same text in plain characters (ｊ → j, ＠ → @), each in its place, so that what is found there can be cut out here."""
-    if text.isascii():
-        return text
-    return "".join(map(_plain, text))
-
-
-def _plain(character: str) -> str:
-    if character.isascii():
-        return character
-    folded = unicodedata.normalize("NFKC", character)
-    return folded if len(folded) == 1 else character

@@ -23,6 +23,8 @@ from adapters.curation.privacy.slurs import harmless, slurs
 
 THRESHOLD = 0.9
 """Of the score, for strict."""
+_JUDGED = 20_000
+"""Characters of a text that is only scored."""
 _SURELY = 0.9
 """How sure the classifier is of a word of the dictionary that strict refuses by itself, however it is written."""
 _GROUPS = re.compile(
@@ -107,6 +109,7 @@ def _judges() -> tuple[Callable[[str], bool], OfflineScorer]:
 def toxicity_score(text: str) -> float:
     """0 (harmless) to 1, offline: 1 for a slur, else the classifier's probability. For rates of base against adapter."""
     has_slur, scorer = _judges()
+    text = text[:_JUDGED]
     return 1.0 if has_slur(text) else scorer.score([text])[0]
 
 

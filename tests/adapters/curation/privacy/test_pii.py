@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from adapters.curation.privacy.errors import MissingModel
 from adapters.curation.privacy.pii import PLACEHOLDERS, PiiFinder
-from adapters.curation.privacy.spans import Span, merged, one_width, replaced
+from adapters.curation.privacy.plain_text import one_width
+from adapters.curation.privacy.spans import Span, merged, replaced
 from tests.adapters.curation.privacy.chat import BANTER
 
 
