@@ -15,7 +15,7 @@ TOXIC = 0.5
 MANY_NAMES = 5
 """That many different names with an @ before them are a mass mention."""
 _WITHIN = (0.0, 1.0)
-_EVERYBODY = re.compile(r"@(everyone|here)\b|<@[!&]?\d+>", re.IGNORECASE)
+_EVERYBODY = re.compile(r"(?<![\w.])@(everyone|here)\b|<@[!&]?\d+>", re.IGNORECASE)
 _NAME = re.compile(r"(?<![\w.])@(\w{2,32})")
 
 
