@@ -47,7 +47,7 @@ def y_counts(axes: Axes, counts: Sequence[float], *, factors: bool = False) -> N
         axes.yaxis.set_major_locator(FixedLocator(powers[:: 1 + (len(powers) - 1) // 4]))
     else:
         axes.set_ylim(0, top * 1.12)
-        axes.yaxis.set_major_locator(MaxNLocator(3, integer=top >= 3, steps=[1, 2, 5, 10]))
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=top >= 3, steps=[1, 2, 5, 10]))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     axes.grid(axis="y")

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from adapters.pages.data_plots import Curve, Month, cutoff_picture, lengths_picture, months_picture, weights_picture
-from adapters.pages.glossary import IMPORT_KINDS, PERSONAL_DATA, REASONS, TOXICITY_LEVELS
+from adapters.pages.glossary import CONSENT, IMPORT_KINDS, PERSONAL_DATA, TOXICITY_LEVELS
 from adapters.pages.page import NOT_MEASURED, Bar, Fact, Verdict, bar, histogram_rows, render, share_of
 from adapters.pages.part import Part, read_card
 from adapters.pages.words import SENTENCE_LENGTH, brief, counted, date, exactly, listed, moment, month_name, share, shown, whole
@@ -34,7 +34,7 @@ def data_card_page(card: Mapping[str, Any]) -> str:
         imports=_imports(part),
         facts=_facts(part),
         funnel=_funnel(part),
-        dropped=_tally(part.tally("dropped"), REASONS),
+        dropped=_tally(part.tally("dropped"), {}),
         cutoff=cutoff_picture(curve, rewards) if curve else None,
         cutoff_caption=_cutoff_caption(curve) if curve else "",
         weights=weights_picture(weights) if weights else None,
@@ -50,6 +50,7 @@ def data_card_page(card: Mapping[str, Any]) -> str:
         privacy=_privacy(part),
         removed=_tally(part.tally("removed"), PERSONAL_DATA),
         details=_details(part),
+        settings=_settings(part),
     )
 
 
@@ -96,6 +97,7 @@ def _imports(part: Part) -> list[dict[str, str]]:
             "name": shown(each.text("import"), 24) or "?",
             "kind": IMPORT_KINDS.get(each.text("kind"), shown(each.text("kind")) or "nothing"),
             "declaration": shown(each.text("declaration"), SENTENCE_LENGTH),
+            "note": shown(each.text("note"), SENTENCE_LENGTH),
             "messages": "" if (messages := each.count("messages")) is None else whole(messages),
             "written": _span(each.text("first"), each.text("last")),
         }
@@ -227,7 +229,9 @@ def _privacy(part: Part) -> list[Fact]:
             )
             if number
         ]
-        facts.append(Fact("Consent", f"{_spoken(consent.text('mode')) or NOT_MEASURED}; left out: {listed(left_out) or 'nobody'}"))
+        mode = consent.text("mode")
+        facts.append(Fact("Learnt from", CONSENT.get(mode) or _spoken(mode) or NOT_MEASURED))
+        facts.append(Fact("Left out for lack of consent", listed(left_out) or "nobody"))
     if toxicity:
         level = toxicity.text("level")
         facts.append(Fact("Toxicity filter", TOXICITY_LEVELS.get(level) or _spoken(level) or NOT_MEASURED))
@@ -250,6 +254,12 @@ def _details(part: Part) -> list[Fact]:
         ("Conversations", listed(sides)),
         ("Made", part.text("made_at")),
     ]
+    return [Fact(name, shown(value, 120)) for name, value in facts if value]
+
+
+def _settings(part: Part) -> list[Fact]:
     recipe = part.part("recipe")
-    settings = [] if recipe is None else [(f"Setting: {_spoken(str(name)).lower()}", str(value)) for name, value in recipe.content.items()]
-    return [Fact(shown(name), shown(value, 120)) for name, value in (*facts, *settings) if value]
+    values = {} if recipe is None else {str(name): value for name, value in recipe.content.items() if value is not None}
+    return [
+        Fact(_spoken(name), ("yes" if value else "no") if isinstance(value, bool) else shown(str(value))) for name, value in values.items()
+    ]

@@ -12,6 +12,7 @@ from adapters.pages.picture import ADAPTER, BAD, BASE, INK, Canvas, picture
 from adapters.pages.words import exactly, month_name
 
 CURVE_POINTS = 160
+LEFT_OUT_WIDTH = 60.0
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def weights_picture(weights: Histogram) -> Markup:
 def lengths_picture(target: Histogram | None, context: Histogram | None) -> Markup:
     """One above the other on a phone, side by side on a desk."""
     both = (("What is learnt", target, ADAPTER), ("What was said before it", context, BASE))
-    panels = [(name, histogram, colour) for name, histogram, colour in both if histogram is not None]
+    panels = [(name, histogram.filled(), colour) for name, histogram, colour in both if histogram is not None]
 
     def draw(canvas: Canvas) -> None:
         for place, (name, histogram, colour) in enumerate(panels):
@@ -164,13 +165,16 @@ def _mark_parameters(panels: list[Axes], curve: Curve, limits: tuple[float, floa
         lines = f"cutoff {exactly(curve.cutoff)}: counts half\nsharpness {exactly(curve.sharpness)}: how steep"
         above.annotate(lines, (curve.cutoff, 0.5), xytext=(12, -6), textcoords="offset points", va="top", ha="left", linespacing=1.45)
     if start < curve.least < end:
-        panels[-1].annotate(
+        # Inside, where there is room, else beside it; the curve is low there.
+        left, right = (above.transData.transform((x, 0))[0] for x in (start, curve.least))
+        inside = right - left > LEFT_OUT_WIDTH
+        above.annotate(
             "left out",
             (curve.least, 0.93),
             xycoords=("data", "axes fraction"),
-            xytext=(-5, 0),
+            xytext=(-5 if inside else 4, 0),
             textcoords="offset points",
-            ha="right",
+            ha="right" if inside else "left",
             va="top",
             color=BAD,
         )

@@ -7,7 +7,7 @@ IMPORT_KINDS = {
     "licensed": "Licensed",
     "synthetic": "Made by a program",
 }
-REASONS: dict[str, str] = {}
+CONSENT = {"opt-out": "Everybody who did not object", "opt-in": "Only those who agreed"}
 PERSONAL_DATA = {
     "EMAIL_ADDRESS": "E-mail addresses",
     "PHONE_NUMBER": "Phone numbers",
@@ -19,6 +19,14 @@ PERSONAL_DATA = {
     "LOCATION": "Places",
     "US_SSN": "Social security numbers",
     "CRYPTO": "Wallet addresses",
+    "MAC_ADDRESS": "Network cards",
+    "STREET": "Streets",
+    "PLACE": "Places",
+    "ID": "Numbers of accounts or messages",
+    "link": "Links",
+    "name": "Names of members",
+    "secret": "Secrets",
+    "invite": "Invites",
 }
 TOXICITY_LEVELS = {
     "off": "Off: nothing is refused for its words",

@@ -1,7 +1,7 @@
 """Rows of a table that hold base against adapter: the strip, the numbers, and whether the difference says anything. Pure."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from adapters.pages.page import NOT_MEASURED, Tone
 from adapters.pages.part import Estimate, Pair
@@ -19,6 +19,8 @@ class Unit:
     change: Write
     good: int
     whole: tuple[float, float] | None = None
+    rare: bool = False
+    """Small shares, hopefully: drawn from zero to little more than the largest."""
 
 
 @dataclass(frozen=True)
@@ -58,19 +60,21 @@ def share_change(difference: float) -> str:
 
 
 SHARE_UP = Unit(share, share_change, 1, (0.0, 1.0))
-SHARE_DOWN = Unit(share, share_change, -1)
+SHARE_DOWN = Unit(share, share_change, -1, rare=True)
+SHARE_RARE = Unit(share, share_change, 0, rare=True)
 RARE = 0.1
 """Shares of what should not happen are drawn at least up to here."""
 
 
 def measures(found: Iterable[tuple[str, str, Pair | None]], unit: Unit, marks: Iterable[float] = (), *, close: bool = False) -> Measures:
     """`found`: name, a sentence about it, and the pair. `marks`: values with a line through all rows. `close`: not the unit's whole
-    scale, only what is needed."""
+    scale, only what is needed. `good`: which way is good in each row, where that differs."""
     rows, lines = list(found), list(marks)
     values = [*reach(each for _, _, pair in rows if pair for each in (pair.base, pair.adapter)), *lines]
-    whole = (0.0, max(RARE, min(1.0, 1.1 * max(values, default=0.0)))) if unit is SHARE_DOWN else unit.whole
+    whole = (0.0, max(RARE, min(1.0, 1.1 * max(values, default=0.0)))) if unit.rare else unit.whole
     scale = scale_of(values, unit.write, within=unit.whole) if close else scale_of(values, unit.write, whole=whole)
-    return Measures(scale, tuple(_measure(name, about, pair, unit, scale, lines) for name, about, pair in rows))
+    units = [replace(unit, good=way) for way in good] if good else [unit] * len(rows)
+    return Measures(scale, tuple(_measure(*row, unit, scale, lines) for row, unit in zip(rows, units, strict=True)))
 
 
 def value(found: Estimate | None, write: Write) -> Value:

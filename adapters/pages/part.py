@@ -43,6 +43,11 @@ class Histogram:
     edges: tuple[float, ...]
     counts: tuple[float, ...]
 
+    def filled(self) -> "Histogram":
+        """Without what is empty after the last filled bin."""
+        last = max(place for place, count in enumerate(self.counts) if count)
+        return Histogram(self.edges[: last + 2], self.counts[: last + 1])
+
 
 @dataclass(frozen=True)
 class Part:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.pages.glossary import GATES
-from adapters.pages.measure import SHARE_DOWN, SHARE_UP, Measures, Unit, measures, value
+from adapters.pages.measure import SHARE_DOWN, SHARE_RARE, SHARE_UP, Measures, Unit, measures, value
 from adapters.pages.page import NOT_MEASURED, Fact, histogram_rows, render
 from adapters.pages.part import Part, read_card
 from adapters.pages.report_plots import Loss, kl_picture, losses_picture, ranking_picture, ranks_picture
@@ -145,7 +145,7 @@ def _distance(part: Part | None) -> dict[str, Any] | None:
     return {
         "facts": facts,
         "interval": found.interval,
-        "picture": kl_picture(histogram, mean.value) if histogram else None,
+        "picture": kl_picture(histogram.filled(), mean.value) if histogram else None,
         "rows": histogram_rows(histogram),
         "method": shown(part.text("method"), SENTENCE_LENGTH),
         "served": ""
@@ -182,11 +182,11 @@ def _tax(part: Part | None) -> dict[str, Any] | None:
 
 def _harness(part: Part) -> Measures | None:
     """What lm-evaluation-harness said, in the shape of the own tasks."""
-    rows = [
-        (shown(task.text("name") or task.text("task")) or "?", shown(task.text("metric"), SENTENCE_LENGTH), task.as_pair())
-        for task in part.parts("tasks")
-    ]
-    return measures(rows, Unit(lambda number: decimal(number, 3), lambda change: plus(change, 3), 0)) if rows else None
+    tasks = part.parts("tasks")
+    rows = [(shown(task.text("name")) or "?", shown(task.text("metric"), SENTENCE_LENGTH), task.as_pair()) for task in tasks]
+    ways = [0 if task.content.get("higher_is_better") is None else 1 if task.flag("higher_is_better") else -1 for task in tasks]
+    unit = Unit(lambda number: decimal(number, 3), lambda change: plus(change, 3), 0)
+    return measures(rows, unit, close=True, good=ways) if rows else None
 
 
 def _memorisation(part: Part | None, limit: float | None) -> dict[str, Any] | None:
@@ -202,7 +202,7 @@ def _memorisation(part: Part | None, limit: float | None) -> dict[str, Any] | No
         "canaries": _canaries(canaries, limit) if canaries else None,
         "overlap": measures(
             [("Replies with 12 tokens in a row from the training data", "", part.pair("overlap_share"))],
-            SHARE_DOWN,
+            SHARE_RARE,
             [people.value] if people else [],
         ),
         "people": _whole(found) if people else "",
