@@ -66,7 +66,9 @@ RARE = 0.1
 """Shares of what should not happen are drawn at least up to here."""
 
 
-def measures(found: Iterable[tuple[str, str, Pair | None]], unit: Unit, marks: Iterable[float] = (), *, close: bool = False) -> Measures:
+def measures(
+    found: Iterable[tuple[str, str, Pair | None]], unit: Unit, marks: Iterable[float] = (), *, close: bool = False, good: Sequence[int] = ()
+) -> Measures:
     """`found`: name, a sentence about it, and the pair. `marks`: values with a line through all rows. `close`: not the unit's whole
     scale, only what is needed. `good`: which way is good in each row, where that differs."""
     rows, lines = list(found), list(marks)
