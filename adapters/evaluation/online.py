@@ -21,24 +21,27 @@ from adapters.evaluation.served import neutral_texts, reference_of, served_dista
 from adapters.evaluation.server import MAX_LOGPROBS, RunningServer, TopTokens
 from adapters.evaluation.settings import EvaluationSettings
 from adapters.evaluation.tax import read_tasks
-from adapters.settings import ServerSettings, read_server_settings
+from adapters.settings import read_server_settings
 
 Progress = Callable[[str, int, int], None]
 Complete = Callable[[Mapping[str, Any]], dict[str, Any]]
 """A report card → the same with its served parts."""
+Open = Callable[[Online], RunningServer]
 
 HARNESS_LENGTH = 2048
 """Tokens of a question and its answer, where the base can hold so many: the harness's own default."""
 
 
-def open_server(online: Online, settings: ServerSettings | None = None) -> RunningServer:
+def open_server(online: Online) -> RunningServer:
     """The server that the options and the environment mean. Raises NotServed, or BadUsage for what is no address."""
-    found = settings or read_server_settings()
+    found = read_server_settings()
     return RunningServer(checked_url(online.url or found.url), found.evaluate_key)
 
 
 @contextmanager
-def asked_too(online: Online, base: str | Path, settings: EvaluationSettings, progress: Progress) -> Iterator[Complete]:
+def asked_too(
+    online: Online, base: str | Path, settings: EvaluationSettings, progress: Progress, *, open_server: Open = open_server
+) -> Iterator[Complete]:
     """How a report card gets its served parts, once it is there. Without --served there are none.
 
     Whether the server is there, serves the model and lets the key in is seen at once. Raises EvaluationError.
@@ -110,7 +113,15 @@ def harness_settings(online: Online, base: str | Path, quantization: str) -> Har
     return settings
 
 
-def compare_models(models: Sequence[str], online: Online, *, base: str, settings: EvaluationSettings, progress: Progress) -> dict[str, Any]:
+def compare_models(
+    models: Sequence[str],
+    online: Online,
+    *,
+    base: str,
+    settings: EvaluationSettings,
+    progress: Progress,
+    open_server: Open = open_server,
+) -> dict[str, Any]:
     """The comparison of what the command names. `base`: of adapters and of the server, where nothing else says; may be empty."""
     if online.harness and not base:
         raise BadUsage("--harness needs the tokenizer of the base that is served: give it with --base.")
