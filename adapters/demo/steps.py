@@ -1,20 +1,28 @@
 """The steps of a demo build: write the exports, train the base, curate and train one adapter per community. Imports torch."""
 
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 from safetensors import SafetensorError
 from transformers.utils import logging
 
-from adapters.curation.examples import curate
+from adapters.curation.curate import curate
+from adapters.curation.dataset import Dataset
+from adapters.curation.recipe import CurationRecipe
 from adapters.demo.corpus import general_chats
 from adapters.demo.export import write_all
+from adapters.demo.invented import Invented
 from adapters.demo.recipe import DemoRecipe, Training
 from adapters.sources.source import open_source
-from adapters.training.adapter import AdapterRecipe, train_adapter
 from adapters.training.base import BaseRecipe, train_base
 from adapters.training.optimize import Schedule
+from adapters.training.progress import TrainingProgress
+from adapters.training.recipe import PRESETS, TrainingRecipe
+from adapters.training.record import ADAPTER
+from adapters.training.train import train
 
 Progress = Callable[[str, int, int], None]
 
@@ -46,15 +54,42 @@ def _run(out: Path, final: Path, recipe: DemoRecipe, progress: Progress) -> None
     train_base(chats, out / "base", base, lambda done, total: progress("base", done, total))
 
     for name, export in exports.items():
-        with open_source(export).read() as messages:
-            examples = curate(tuple(messages)).train
-        adapter = AdapterRecipe(schedule=_schedule(recipe.adapter, recipe.seed), rank=recipe.rank, base_name=str(final / "base"))
-        chosen = examples[-recipe.adapter.examples :]
-        train_adapter(out / "base", chosen, out / "adapters" / name, adapter, _stage(progress, name))
+        work = out / f"training-{name}"
+        train(out / "base", dataset_of(name, export, recipe), work, _adapter_recipe(recipe), _stage(progress, name))
+        (out / "adapters").mkdir(exist_ok=True)
+        (work / ADAPTER).rename(out / "adapters" / name)
+        shutil.rmtree(work)
 
 
-def _stage(progress: Progress, name: str) -> Callable[[int, int], None]:
-    return lambda done, total: progress(name, done, total)
+def dataset_of(name: str, export: Path, recipe: DemoRecipe) -> Dataset:
+    """What an invented community's adapter learns."""
+    numbers = CurationRecipe(held_out=0.0, min_examples=1, max_examples=recipe.adapter.examples)
+    with open_source(export).read() as messages:
+        people = Invented(messages)
+        return curate(messages, numbers, people, people, community=name, provenance=[])
+
+
+def _adapter_recipe(recipe: DemoRecipe) -> TrainingRecipe:
+    training = recipe.adapter
+    return replace(
+        PRESETS["demo"],
+        rank=recipe.rank,
+        alpha=2 * recipe.rank,
+        learning_rate=training.learning_rate,
+        epochs=training.epochs,
+        tokens=training.tokens,
+        context_tokens=min(512, recipe.context_length),
+        canaries=0,
+        seed=recipe.seed,
+    )
+
+
+def _stage(progress: Progress, name: str) -> Callable[[TrainingProgress], None]:
+    def report(at: TrainingProgress) -> None:
+        if at.steps:
+            progress(name, at.step, at.steps)
+
+    return report
 
 
 def _schedule(training: Training, seed: int) -> Schedule:
