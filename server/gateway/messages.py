@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from server.gateway.errors import InvalidRequest
 from server.gateway.parameters import kind_of
@@ -27,6 +27,12 @@ class Message:
 
 
 Prompt = tuple[Message, ...] | str | tuple[int, ...]
+"""Never empty."""
+
+
+def are_tokens(prompt: Prompt) -> TypeGuard[tuple[int, ...]]:
+    """Told from the first entry: a prompt may have a hundred thousand, and everybody's streams wait meanwhile."""
+    return isinstance(prompt, tuple) and isinstance(prompt[0], int)
 
 
 def read_messages(value: Any) -> tuple[Message, ...]:
@@ -86,8 +92,8 @@ def read_prompt(value: Any, vocab_size: int) -> str | tuple[int, ...]:
         value = value[0]
     if isinstance(value, str) and value:
         return value
-    if not isinstance(value, list) or not value or not all(type(token) is int for token in value):
+    if not isinstance(value, list) or set(map(type, value)) != {int}:  # a boolean is no token
         raise InvalidRequest("prompt must be one text or one list of token ids, and not empty.", param="prompt")
-    if not all(0 <= token < vocab_size for token in value):
+    if min(value) < 0 or max(value) >= vocab_size:
         raise InvalidRequest(f"prompt has a token id that is not from 0 to {vocab_size - 1}.", param="prompt")
     return tuple(value)

@@ -6,7 +6,7 @@ from typing import Any
 
 from server.gateway.errors import Forbidden, InvalidRequest, UnsupportedParameter
 from server.gateway.evaluation import RESERVED, check_together, evaluation_parameters, read_prompts
-from server.gateway.messages import Message, Prompt, read_messages, read_prompt
+from server.gateway.messages import Message, Prompt, are_tokens, read_messages, read_prompt
 from server.gateway.parameters import (
     NEUTRAL_CHAT,
     NEUTRAL_COMPLETION,
@@ -134,9 +134,9 @@ def engine_body(
     return body
 
 
-def _prompt(prompt: Prompt) -> str | list[dict[str, str] | int]:
-    return [_message(entry) for entry in prompt] if isinstance(prompt, tuple) else prompt
-
-
-def _message(entry: Message | int) -> dict[str, str] | int:
-    return {"role": entry.role, "content": entry.content} if isinstance(entry, Message) else entry
+def _prompt(prompt: Prompt) -> str | list[dict[str, str]] | list[int]:
+    if isinstance(prompt, str):
+        return prompt
+    if are_tokens(prompt):
+        return list(prompt)
+    return [{"role": entry.role, "content": entry.content} for entry in prompt if isinstance(entry, Message)]

@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 
 from adapters.registry import BaseError
 from server.gateway.errors import InvalidRequest
-from server.gateway.messages import Message, Prompt
+from server.gateway.messages import Message, Prompt, are_tokens
 
 PIECE = 16_384
 """Characters tokenized at once while a long prompt is measured."""
@@ -50,12 +50,10 @@ class PromptMeter:
 
     def plain(self, prompt: Prompt) -> Prompt:
         """The prompt to send: special tokens within messages broken up, so that no caller can end a turn or pose as the system."""
-        if self._special is None or not isinstance(prompt, tuple):
+        if self._special is None or isinstance(prompt, str) or are_tokens(prompt):
             return prompt
         pattern = self._special
-        return tuple(  # type: ignore[return-value]  # messages stay messages, token ids token ids
-            Message(entry.role, pattern.sub(_broken, entry.content)) if isinstance(entry, Message) else entry for entry in prompt
-        )
+        return tuple(Message(entry.role, pattern.sub(_broken, entry.content)) for entry in prompt if isinstance(entry, Message))
 
     def count(self, prompt: Prompt, limit: int) -> int:
         """Tokens in `prompt`; exact up to `limit`, some number above it beyond. Raises InvalidRequest if the template refuses.
@@ -64,14 +62,15 @@ class PromptMeter:
         """
         if isinstance(prompt, str):
             return self._count_text(prompt, limit, special=True)
-        messages = [entry for entry in prompt if isinstance(entry, Message)]
-        if not messages:
+        if are_tokens(prompt):
             return len(prompt)
-        return self._count_text(self._render(messages), limit, special=False)
+        return self._count_text(self._render([entry for entry in prompt if isinstance(entry, Message)]), limit, special=False)
 
     def is_quick(self, prompt: Prompt) -> bool:
         if isinstance(prompt, str):
             return len(prompt) <= PIECE
+        if are_tokens(prompt):
+            return True
         return sum(len(entry.content) for entry in prompt if isinstance(entry, Message)) <= PIECE
 
     def _count_text(self, text: str, limit: int, *, special: bool) -> int:
