@@ -41,11 +41,16 @@ REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "PL", "SE", "BR", "IN", "AU
 SUFFIXES = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None, fallback_to_snapshot=True)
 
 _DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d\d|(?:19|20)\d\d[./-]\d{1,2}[./-]\d{1,2}", re.ASCII)
+_SHORTEST_PHONE = 9
+"""Digits, of one without its country's or its town's prefix. Shorter ones are more often ranges and years."""
 _DECIMAL = re.compile(r"\d+[.,]\d+", re.ASCII)
-_NO_PHONE_BEFORE = re.compile(r"(?:\d[.,:]|[$€£¥#]\s?|\d\s?[-+*/=x]\s?)\Z")
+_NO_PHONE_BEFORE = re.compile(r"(?:\d[.,:]|[$€£¥#=]\s?|\d\s?[-+*/x]\s?|isbn\W{0,3})\Z", re.IGNORECASE)
 _NO_PHONE_AFTER = re.compile(r"\s?[:.,]\d|\s?[$€£¥%]")
-_LARGEST_NUMBERS = frozenset({"2147483647", "2147483648", "4294967295", "4294967296"})
-_VERSION_BEFORE = re.compile(r"(?:\bv|version|build|patch|release|update|driver|firmware|chapter|section|§)\W{0,3}\Z", re.IGNORECASE)
+_COUNTED = re.compile(r"1\d{9}|214748364[78]|429496729[56]", re.ASCII)
+"""Seconds since 1970, and the largest numbers of 32 bits."""
+_VERSION_BEFORE = re.compile(
+    r"(?:\bv|[=<>~^]|version|build|patch|release|update|driver|firmware|chapter|section|§)\W{0,3}\Z", re.IGNORECASE
+)
 
 
 class OfflineEmails(EmailRecognizer):
@@ -65,10 +70,12 @@ class ChatPhones(PhoneRecognizer):
 
 def _is_phone(text: str, start: int, end: int) -> bool:
     written = text[start:end]
-    digits = sum(each.isdecimal() for each in written)
-    if _DATE.search(written) or _DECIMAL.fullmatch(written) or written in _LARGEST_NUMBERS or digits < 2 * (len(written) - digits):
+    digits = "".join(each for each in written if each.isdecimal())
+    if _DATE.search(written) or _DECIMAL.fullmatch(written) or _COUNTED.fullmatch(digits) or len(digits) < 2 * (len(written) - len(digits)):
         return False
-    return not _NO_PHONE_BEFORE.search(text[max(0, start - 4) : start]) and not _NO_PHONE_AFTER.match(text, end)
+    if len(digits) < _SHORTEST_PHONE and not written.startswith("+") and int(digits[0]) != 0:
+        return False
+    return not _NO_PHONE_BEFORE.search(text[max(0, start - 8) : start]) and not _NO_PHONE_AFTER.match(text, end)
 
 
 class PublicAddresses(IpRecognizer):

@@ -34,6 +34,9 @@ _GROUPS = re.compile(
     re.IGNORECASE,
 )
 
+_EMPHASIS = re.compile(r"(?<![^\W_])[*_~|]+|[*_~|]+(?![^\W_])")
+"""Around a word; taken for letters that somebody hid, `**Key` would be a slur."""
+
 
 class Level(Enum):
     OFF = "off"
@@ -125,7 +128,7 @@ def _search(words: Sequence[str]) -> Callable[[str], bool]:
     found: Callable[[str], bool] = Filter(config).is_profane
     phrases = "|".join(r"[\s-]{1,3}".join(map(re.escape, phrase.split())) for phrase in harmless())
     spared = re.compile(rf"\b(?:{phrases})\b", re.IGNORECASE)
-    return lambda text: found(text) and found(spared.sub(" ", text))
+    return lambda text: found(bare := _EMPHASIS.sub(" ", text)) and found(spared.sub(" ", bare))
 
 
 def _surely_profane(scorer: OfflineScorer) -> list[str]:
