@@ -3,18 +3,23 @@
 import itertools
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from adapters.evaluation.compare import compare
+from adapters.evaluation.contestant import find_contestant
 from adapters.evaluation.harness import Finished, HarnessRun, HarnessSettings, TaskScore, difference, execute, harness_card, run_harness
 from adapters.evaluation.models import LoadedModel, load_model
 from adapters.evaluation.served import served_distance
 from adapters.evaluation.server import RunningServer
+from adapters.evaluation.tax import read_tasks
 from adapters.evaluation.voices import held_out_messages
 from tests.end_to_end.stack import Stack
 
@@ -166,6 +171,34 @@ def test_base_and_adapter_are_measured_side_by_side(runs: dict[str, HarnessRun])
     assert difference(before, after).value == pytest.approx(after.value - before.value)
 
 
+def test_echo_gives_the_adapter_s_own_numbers_under_the_caller_s_name(stack: Stack, server: RunningServer, here: LoadedModel) -> None:
+    """One for each token but the first, other ones for each model, for the base those of this process; no name of the engine's."""
+    prompt = here.tokenizer.encode("who wins tonight?")
+    told = {}
+    for model in ("base", COMMUNITY, "greybeards"):
+        body = {"model": model, "prompt": [prompt], "max_tokens": 1, "logprobs": 2, "echo": True, "temperature": 0, "seed": 1}
+        response = httpx.post(f"{stack.v1}/completions", json=body, headers={"Authorization": f"Bearer {server.key}"}, timeout=60)
+        answer = response.json()
+        (choice,) = answer["choices"]
+        assert answer["model"] == model
+        assert not re.search(r"-[0-9a-f]{16}\b", response.text.replace(answer["id"], ""))
+        assert choice["text"].startswith("who wins tonight?")
+        assert choice["logprobs"]["token_logprobs"][0] is None
+        assert len(choice["logprobs"]["token_logprobs"]) == len(prompt) + 1
+        told[model] = tuple(choice["logprobs"]["token_logprobs"][1:-1])
+    assert len(set(told.values())) == 3
+    expected = here.log_probabilities(prompt[:1], prompt[1:])
+    own = [float(row[token]) for row, token in zip(expected, prompt[1:], strict=True)]
+    assert told["base"] == pytest.approx(own, abs=0.1)
+
+
+def test_a_chat_key_does_not_evaluate(stack: Stack) -> None:
+    """On the real stack too, whose chat key is handed around."""
+    body = {"model": "base", "prompt": "hello", "max_tokens": 1, "echo": True, "logprobs": 1}
+    refusal = httpx.post(f"{stack.v1}/completions", json=body, headers=stack.headers)
+    assert (refusal.status_code, refusal.json()["error"]["param"]) == (403, "echo")
+
+
 def test_served_distance_is_a_lower_bound_of_the_exact_one(
     stack: Stack, server: RunningServer, here: LoadedModel, questions: Sequence[Question]
 ) -> None:
@@ -188,3 +221,18 @@ def test_served_distance_is_a_lower_bound_of_the_exact_one(
     assert 0.1 * exact / count < found["kl_mean"]["value"] < 1.05 * exact / count
     assert found["base_shift"]["kl_mean"]["value"] < 0.01
     assert found["base_shift"]["same_top"]["value"] > 0.9
+
+
+def test_a_served_model_and_the_same_one_in_process_compare_as_equals(stack: Stack, server: RunningServer) -> None:
+    """On the repository's tasks, item by item: neither is better by more than a few near ties, and no claim of an order is shown."""
+    adapter = stack.demo / "adapters" / COMMUNITY
+    given = ("served=base", f"loaded={stack.base}", f"voice={COMMUNITY}", f"{COMMUNITY}={adapter}")
+    contestants = [find_contestant(each, base=str(stack.base), server=lambda: server) for each in given]
+    assert [each.kind for each in contestants] == ["served", "base", "served", "adapter"]
+    found = compare(contestants, read_tasks(8), claim="served < loaded", progress=lambda stage, done, total: None)
+    everything = found["tasks"][-1]
+    served, loaded, voice, adapted = (score["value"] for score in everything["scores"])
+    assert everything["examples"] == 40
+    assert abs(served - loaded) <= 2 / 40
+    assert abs(voice - adapted) <= 2 / 40
+    assert found["claim_checked"]["verdict"] == "not shown"
