@@ -15,7 +15,7 @@ from adapters.evaluation.settings import EvaluationSettings
 from adapters.registry.base import Base
 from adapters.registry.registry import MAX_DOCUMENT_BYTES
 from adapters.registry.validation import ValidAdapter
-from adapters.training.record import versions
+from adapters.training.record import ADAPTER, versions
 
 SCHEMA = 1
 _TRAINING = ("recipe", "best_step", "tokens_per_second", "peak_memory_bytes", "seconds", "machine", "made_at", "canaries", "fit")
@@ -37,7 +37,7 @@ def assemble(
     card: dict[str, Any] = {
         "schema": SCHEMA,
         "community": str((training or {}).get("community") or dataset.card.get("community") or ""),
-        "adapter": {"name": directory.name, "rank": valid.rank, "alpha": valid.alpha, "bytes": valid.weights.stat().st_size},
+        "adapter": {"name": _name(directory), "rank": valid.rank, "alpha": valid.alpha, "bytes": valid.weights.stat().st_size},
         "base": {"name": _base_name(training, base), "fingerprint": base.fingerprint, "quantization": base.quantization},
         "dataset": {"hash": dataset.content_hash, "train": len(dataset.train), "held_out": len(dataset.held_out)},
         "training": _short(training),
@@ -70,6 +70,11 @@ def _finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else math.copysign(1e9, value)
     return value
+
+
+def _name(directory: Path) -> str:
+    """Of an adapter in a run, the run's."""
+    return directory.resolve().parent.name if directory.name == ADAPTER else directory.name
 
 
 def _base_name(training: Mapping[str, Any] | None, base: Base) -> str:

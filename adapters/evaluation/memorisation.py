@@ -17,6 +17,8 @@ from adapters.evaluation.overlap import Overlap
 
 RUN = 12
 """Tokens in a row: fewer are often only an idiom."""
+_OWN = 4
+"""Tokens of a reply that could be somebody's own."""
 _WITHIN = (0.0, 1.0)
 
 
@@ -79,7 +81,8 @@ def overlaps(
 
 
 def repeats_learnt(learnt: Overlap, reply: Sequence[int]) -> bool:
-    return learnt.has(reply, RUN)
+    """Whether it is somebody's message: a long run of one, or as a whole a part of one; a word or two are nobody's."""
+    return len(reply) >= _OWN and learnt.has(reply, min(RUN, len(reply)))
 
 
 def _tokens(model: LoadedModel, text: str) -> list[int]:

@@ -5,6 +5,8 @@ from typing import Any
 
 from adapters.evaluation.errors import BadSettings
 
+QUANTIZATIONS = ("bitsandbytes", "none")
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -49,7 +51,7 @@ class EvaluationSettings:
     inviting_prompts: int = 40
     reply_tokens: int = 64
     alternatives: int = 1023
-    """Other secrets beside each canary's."""
+    """Other secrets beside each canary's. With fewer than 127 a secret could not be exposed enough for its gate to fail."""
     context_tokens: int = 1024
     """Prompt and target together; longer prompts lose their first messages."""
     samples: int = 8
@@ -63,6 +65,8 @@ class EvaluationSettings:
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:
                 raise BadSettings(f"{name} is {value}: it must be a whole number from {low} to {high}.")
+        if self.quantization not in QUANTIZATIONS:
+            raise BadSettings(f"The quantization is {self.quantization}: it must be {' or '.join(QUANTIZATIONS)}.")
 
     def counts(self) -> dict[str, Any]:
         """For the card: every number that is a count."""
@@ -78,7 +82,7 @@ _RANGES = (
     ("contexts", 0, 10_000),
     ("inviting_prompts", 1, 1000),
     ("reply_tokens", 1, 1024),
-    ("alternatives", 1, 100_000),
+    ("alternatives", 127, 100_000),
     ("context_tokens", 32, 1 << 20),
     ("samples", 0, 64),
     ("seed", 0, 1 << 31),
