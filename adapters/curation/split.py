@@ -12,7 +12,7 @@ from enum import Enum
 class Side(Enum):
     TRAIN = "train"
     HELD_OUT = "held out"
-    NEITHER = "in a conversation on both sides of the border"
+    NEITHER = "reaches across the border to the held-out time"
 
 
 def border(times: Sequence[int], share: float, starts: Callable[[int, int], Sequence[int]] = lambda low, high: ()) -> int | None:

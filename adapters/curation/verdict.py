@@ -23,7 +23,7 @@ def check_scores(found: Survey, recipe: CurationRecipe) -> None:
         raise NothingToLearn(f"None of the {found.messages} messages may be learnt from: {_reasons(found.dropped)}.")
     raise NothingToLearn(
         f"None of the {found.messages} messages has a reaction, a score or a quote, so nothing says which of them people liked: "
-        'export again with reactions, or learn from all of them alike with the setting unscored = "equal".'
+        "export again with reactions, or learn from all of them alike with the setting unscored=equal."
     )
 
 

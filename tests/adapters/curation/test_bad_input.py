@@ -28,7 +28,7 @@ def exchange(count: int, author: str = "ann", *, fans: int = 3, first: int = 1) 
     ("messages", "recipe", "says"),
     [
         ([], RECIPE, r"no messages: import"),
-        (exchange(40, fans=0), RECIPE, r"None of the 80 messages has a reaction.* unscored = \"equal\""),
+        (exchange(40, fans=0), RECIPE, r"None of the 80 messages has a reaction.* unscored=equal"),
         (exchange(3), RECIPE, r"Only 3 examples are left of 6 messages, and 10 are wanted \(nobody reacted: 3\): import more"),
         ([said(number, "ann", fans=3, minute=number * 9) for number in range(1, 99)], RECIPE, r"No example is left.*answers nobody: 98"),
         ([said(number, is_bot=True, fans=3) for number in range(1, 99)], RECIPE, r"None of the 98 messages may be learnt from.*bot: 98"),
@@ -78,6 +78,12 @@ def test_written_down_conversations_need_no_score() -> None:
     assert "~bo~" not in {example.author for example in both.train}
 
 
+def test_an_assistant_among_people_needs_reactions_like_them() -> None:
+    """In a chat with scores the turns without one were not liked, whatever their author is called."""
+    talk = [*exchange(40), *exchange(40, "jsonl:assistant", fans=0, first=101)]
+    assert {example.author for example in curated(Said(talk)).train} == {"~ann~"}
+
+
 def test_one_author_with_nearly_everything_is_capped_with_a_warning() -> None:
     """95 % of the bangers are one person's."""
     talk = exchange(190)
@@ -112,7 +118,9 @@ def test_a_billion_reactions_are_only_applause() -> None:
     talk = exchange(60)
     forged = replace(talk[21], reactions=(Reaction(10**9),))
     honest = {each.message_id: each.weight for each in curated(Said(talk)).train}
-    changed = {each.message_id: each.weight for each in curated(Said([*talk[:21], forged, *talk[22:]])).train}
+    dataset = curated(Said([*talk[:21], forged, *talk[22:]]))
+    changed = {each.message_id: each.weight for each in dataset.train}
+    assert max(each.reward for each in dataset.train) <= 60
     assert changed.keys() == honest.keys()
     assert all(0.8 * honest[number] < changed[number] <= 1 for number in honest)
 

@@ -72,6 +72,19 @@ def test_what_lies_beyond_the_window_is_found() -> None:
     assert screen(talk) == [1, 2]
 
 
+def test_nobody_looks_back_further_than_the_bot() -> None:
+    """Where the last messages do not fit, older ones are not fetched in their place."""
+    walls = [said(number, "noise", "wall " * 700) for number in range(2, 2 + LOOK_BACK)]
+    assert screen([said(1, "bo"), *walls, said(40, "cy"), said(41, "ann")]) == [40]
+
+
+def test_a_thread_shows_nothing_of_the_channel_it_was_opened_from() -> None:
+    """The bot stays in the channel that it is asked in, whatever a reply points to; only what a target itself answers may be elsewhere."""
+    talk = [said(1, "bo"), said(2, "cy", channel="thread", reply_to=1), said(3, "ann", channel="thread")]
+    assert screen(talk) == [2]
+    assert screen(talk[:2]) == [1]
+
+
 def test_the_first_on_the_screen_is_somebody_else() -> None:
     """The author's own words at the top have nothing before them that they answer."""
     assert screen([said(1, "ann"), said(2, "bo"), said(20, "ann", minute=3)]) == [2]

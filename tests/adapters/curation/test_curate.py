@@ -14,6 +14,7 @@ from adapters.conversation import RENDERER, Turn
 from adapters.curation.card import Policy
 from adapters.curation.curate import curate
 from adapters.curation.dataset import Dataset, Example
+from adapters.curation.duplicates import normalised
 from adapters.curation.recipe import CurationRecipe
 from adapters.sources.message import Mention
 from tests.adapters.curation.world import People, Said, Soap, said, village
@@ -100,6 +101,12 @@ def test_who_did_not_agree_is_nowhere() -> None:
     assert dataset.card["consent"]["left_out_messages"] == len(said_by)
 
 
+def test_who_did_not_agree_is_not_listed_for_being_mentioned() -> None:
+    """The list of people is of those whose data is in the example."""
+    talk = [said(1, "bo"), said(2, "ann", "ask <@cy>, or <@dee>", fans=3, mentions=(Mention("cy", "Cy"), Mention("dee", "Dee")))]
+    assert only(Said(talk), people=People(frozenset({"dee"}))).people == ("~ann~", "~bo~", "~cy~")
+
+
 def test_names_of_people_who_are_not_there_are_found() -> None:
     """Somebody is talked about; the pseudonym is in the text and in the list of people."""
     talk = [said(1, "dee", channel="other"), said(2, "bo", "where is Dee"), said(3, "ann", "dunno", fans=3)]
@@ -118,6 +125,12 @@ def test_a_refused_text_is_neither_learnt_nor_shown() -> None:
     assert dataset.card["dropped"]["refused: foul"] == 2
     assert dataset.card["dropped"]["what it answers may not be learnt"] == 1
     assert dataset.card["toxicity"] == {"level": "off", "refused": 3}
+
+
+def test_a_chat_begins_with_somebody_else_after_cleaning_too() -> None:
+    """What stood above the author's own first words may not be shown: then they are not either."""
+    talk = [said(1, "bo", "foul"), said(2, "ann", minute=5), said(3, "cy", minute=9), said(4, "ann", fans=3, minute=14)]
+    assert [turn.author for turn in only(Said(talk)).turns] == ["~cy~"]
 
 
 def test_what_is_empty_after_cleaning_is_dropped() -> None:
@@ -148,6 +161,23 @@ def test_a_thought_is_one_example_with_the_best_reward() -> None:
     ]
     example = only(Said(talk))
     assert (example.target, example.reward, example.message_id) == ("wait\nfor it", 5.0, 3)
+
+
+def test_of_equals_in_a_thought_the_first_ends_it() -> None:
+    """What comes after the line that was loved is not learnt with it."""
+    talk = [said(1, "bo"), said(2, "ann", "goal", fans=2, minute=2), said(3, "ann", "lol", fans=2, minute=3)]
+    assert only(Said(talk)).target == "goal"
+
+
+def test_a_command_ends_a_thought() -> None:
+    """What was said before it stands for itself, however loved the words after it are."""
+    talk = [
+        said(1, "bo"),
+        said(2, "ann", "goal", fans=1, minute=2),
+        said(3, "ann", "!play", minute=2.5),
+        said(4, "ann", "x", fans=5, minute=3),
+    ]
+    assert only(Said(talk)).target == "goal"
 
 
 def test_copypasta_is_learnt_once() -> None:
@@ -239,6 +269,30 @@ def test_the_split_holds_for_any_village(seed: int, share: float, gap: float) ->
     assert all(one.at < other.at for one in dataset.train[-1:] for other in dataset.held_out)
     assert not set.intersection(*({example.conversation for example in side} for side in sides))
     assert not set.intersection(*({text for example in side for text in texts(example)} for side in sides))
+
+
+def test_the_border_falls_between_conversations() -> None:
+    """In one channel with pauses only those are lost that have the conversation before on their screen."""
+    talk = []
+    for number in range(1, 1001, 2):
+        minute = number * 2 + number // 50 * 90
+        talk += [said(number, "bo", minute=minute), said(number + 1, "ann", fans=3, minute=minute + 1)]
+    dataset = curated(Said(talk), replace(SMALL, held_out=0.12))
+    assert dataset.card["dropped"]["reaches across the border to the held-out time"] <= 3
+    assert len(dataset.held_out) > 40
+
+
+def test_no_other_says_the_same_as_the_target() -> None:
+    """A copy of the target, or one copy of another, would be no choice."""
+    messages = list(village(1200))
+    for place, message in enumerate(messages[:-1]):
+        if not messages[place + 1].reactions:
+            messages[place + 1] = replace(messages[place + 1], text=message.text + " !!")
+    dataset = curated(Said(messages))
+    assert dataset.held_out
+    for example in dataset.held_out:
+        plain = [normalised(text) for text in (example.target, *example.others)]
+        assert len(plain) == len(set(plain)) > 1
 
 
 def test_others_are_lesser_messages_of_the_same_time_and_channel() -> None:
