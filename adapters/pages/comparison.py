@@ -42,7 +42,8 @@ def comparison_page(comparison: Mapping[str, Any]) -> str:
     """One HTML file. Raises BrokenCard."""
     part = read_card(comparison, "comparison", REMEDY)
     models = [shown(model.text("name")) or f"model {place}" for place, model in enumerate(part.parts("models"), start=1)]
-    tasks = [_scores(task, len(models)) for task in part.parts("tasks")]
+    given = part.parts("tasks") if models else ()
+    tasks = [_scores(task, len(models)) for task in given]
     claim = _claim(part)
     return render(
         "comparison.html",
@@ -56,7 +57,7 @@ def comparison_page(comparison: Mapping[str, Any]) -> str:
         ],
         names=models,
         matrix=[_matrix_row(place, tasks) for place in range(len(models))],
-        tasks=[_task(each, task, models) for each, task in zip(tasks, part.parts("tasks"), strict=True)],
+        tasks=[_task(each, task, models) for each, task in zip(tasks, given, strict=True)],
         heads=[task.name for task in tasks],
         claim=claim,
         method=shown(part.text("method"), 2 * SENTENCE_LENGTH),

@@ -176,8 +176,21 @@ def read_card(card: Mapping[str, Any], name: str, remedy: str) -> Part:
     """The whole card. Raises BrokenCard, also for the card of another schema."""
     if not isinstance(card, Mapping):
         raise BrokenCard(f"The {name} is not an object: {remedy}.")
-    part = Part(card, f"The {name}'s card" if name == "comparison" else f"The {name}", remedy)
+    part = Part(card, f"The {name}", remedy)
+    _check_finite(card, part.path, remedy)
     schema = part.number("schema")
     if schema not in (None, SCHEMA):
         raise BrokenCard(f"The {name} has schema {schema:g}, these pages draw schema {SCHEMA}: {remedy}.")
     return part
+
+
+def _check_finite(value: Any, path: str, remedy: str) -> None:
+    """Also where nobody looks: a page is not made of half a card. Raises BrokenCard."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BrokenCard(f"{path[-200:]} is not a finite number: {remedy}.")
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            _check_finite(each, f"{path}.{str(key)[:60]}", remedy)
+    elif isinstance(value, list | tuple):
+        for place, each in enumerate(value):
+            _check_finite(each, f"{path}[{place}]", remedy)
