@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -91,12 +91,17 @@ def create_app(
         context_length=min(settings.context_length or base.context_length, base.context_length),
         salt_key=secrets.token_bytes(32),  # as long-lived as any KV cache that it separates
     )
-    chat, text, evaluation = (dialect(base.vocab_size) for dialect in (chat_dialect, completion_dialect, evaluation_dialect))
-    direct = {
+    direct = _endpoints(base.vocab_size, completions)
+    return Front(direct, rest, metrics=metrics, max_head_bytes=settings.max_head_bytes)
+
+
+def _endpoints(vocab_size: int, completions: Callable[..., Completions]) -> dict[str, Completions]:
+    """The hot paths. The key decides how /v1/completions is spoken."""
+    chat, text, evaluation = (dialect(vocab_size) for dialect in (chat_dialect, completion_dialect, evaluation_dialect))
+    return {
         "/v1/chat/completions": completions("/v1/chat/completions", chat, for_evaluation=chat),
         "/v1/completions": completions("/v1/completions", text, for_evaluation=evaluation),
     }
-    return Front(direct, rest, metrics=metrics, max_head_bytes=settings.max_head_bytes)
 
 
 @asynccontextmanager
