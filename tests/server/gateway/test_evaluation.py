@@ -131,6 +131,16 @@ async def test_an_evaluation_has_its_ranges_too(stage: Stage, param: str, asked:
     assert stage.fake.received == []
 
 
+async def test_a_request_that_costs_too_much_is_refused_before_the_engine(stage: Stage) -> None:
+    """With the limit in the sentence; a smaller one of the same kind passes."""
+    full: dict[str, Any] = {"prompt": [[7] * (CONTEXT - 1)] * MAX_PROMPTS, "max_tokens": 1}
+    refusal = await ask(stage, {**full, "prompt_logprobs": 20})
+    assert (refusal.status_code, refusal.json()["error"]["param"]) == (400, "prompt_logprobs")
+    assert str(MAX_LOG_PROBABILITIES) in refusal.json()["error"]["message"]
+    assert stage.fake.received == []
+    assert (await ask(stage, {**full, "prompt_logprobs": 10})).status_code == 200
+
+
 @pytest.mark.parametrize(
     "name", ["return_token_ids", "prompt_embeds", "cache_salt", "truncate_prompt_tokens", "use_beam_search", "priority"]
 )
