@@ -72,6 +72,7 @@ def record(origin: Origin, state: State, *, peak_memory: int, fit: str, warnings
         "canaries": {"seed": origin.canary_seed, "count": origin.recipe.canaries},
         "tokens_per_second": round(state.tokens / state.seconds, 1) if state.seconds else 0.0,
         "peak_memory_bytes": peak_memory,
+        "tokens": state.tokens,
         "seconds": round(state.seconds, 1),
         "machine": {"device": origin.machine.name, "cores": origin.machine.cores},
         "fit": fit,

@@ -43,7 +43,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def recipe() -> TrainingRecipe:
     """Ten or so steps, each of a few short rows."""
     return TrainingRecipe(
