@@ -78,7 +78,7 @@ def short(value: float) -> str:
 
 def panel(canvas: Canvas, place: int, of: int) -> Axes:
     """One of two: side by side on a desk, one above the other on a phone."""
-    left, right, top, bottom = 48, 14, 34, 52
+    left, right, top, bottom = 48, 22, 34, 52
     if of == 1:
         return canvas.axes(left=left, right=right, top=top, bottom=bottom)
     half = canvas.half

@@ -51,7 +51,7 @@ def cutoff_picture(curve: Curve, rewards: Histogram | None) -> Markup:
 
     def draw(canvas: Canvas) -> None:
         both = rewards is not None
-        above = canvas.axes(left=48, right=14, top=30, bottom=240 if both else 52)
+        above = canvas.axes(left=48, right=22, top=30, bottom=240 if both else 52)
         edges = rewards.edges if rewards else (0.0, 6 * curve.cutoff)
         x_scale(above, edges)
         y_shares(above, 1.04)
@@ -64,7 +64,7 @@ def cutoff_picture(curve: Curve, rewards: Histogram | None) -> Markup:
         heading(above, "How much a message counts")
         panels = [above]
         if rewards is not None:
-            below = canvas.axes(left=48, right=14, top=220, bottom=52)
+            below = canvas.axes(left=48, right=22, top=220, bottom=52)
             x_scale(below, rewards.edges)
             y_counts(below, rewards.counts, factors=True)
             bars(below, rewards)
@@ -82,7 +82,7 @@ def cutoff_picture(curve: Curve, rewards: Histogram | None) -> Markup:
 
 def weights_picture(weights: Histogram) -> Markup:
     def draw(canvas: Canvas) -> None:
-        axes = canvas.axes(left=48, right=14, top=30, bottom=52)
+        axes = canvas.axes(left=48, right=22, top=30, bottom=52)
         x_scale(axes, weights.edges)
         y_counts(axes, weights.counts)
         bars(axes, weights, ADAPTER)
@@ -113,8 +113,8 @@ def months_picture(months: tuple[Month, ...], border: datetime | None) -> Markup
     """Messages above, examples below; the border where the held-out part begins."""
 
     def draw(canvas: Canvas) -> None:
-        above = canvas.axes(left=48, right=14, top=30, bottom=200)
-        below = canvas.axes(left=48, right=14, top=200, bottom=36)
+        above = canvas.axes(left=48, right=22, top=30, bottom=200)
+        below = canvas.axes(left=48, right=22, top=200, bottom=36)
         places = range(len(months))
         at = None if border is None else _place(months, border)
         for axes, name, counts, colour in (

@@ -98,7 +98,7 @@ def kl_picture(histogram: Histogram, mean: float | None) -> Markup:
     """How many tokens changed by how much; references above."""
 
     def draw(canvas: Canvas) -> None:
-        axes = canvas.axes(left=48, right=14, top=62, bottom=52)
+        axes = canvas.axes(left=48, right=22, top=62, bottom=52)
         x_scale(axes, histogram.edges)
         y_counts(axes, histogram.counts)
         bars(axes, histogram, ADAPTER)
