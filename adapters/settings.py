@@ -66,9 +66,10 @@ def read_server_settings(environ: Mapping[str, str] | None = None) -> ServerSett
     return ServerSettings(env.get("TROUPE_URL", "").strip() or DEFAULT_URL, key)
 
 
-def child_environment(**changes: str) -> dict[str, str]:
-    """This process's environment with changes, for a program that it starts."""
-    return {**os.environ, **changes}
+def child_environment(environ: Mapping[str, str] | None = None, **changes: str) -> dict[str, str]:
+    """`environ` (the process's own, if None) with changes, for a program of somebody else's: without our settings, some are keys."""
+    env = os.environ if environ is None else environ
+    return {**{name: value for name, value in env.items() if not name.startswith("TROUPE_")}, **changes}
 
 
 def _home(env: Mapping[str, str]) -> Path:

@@ -20,7 +20,7 @@ from adapters.evaluation.options import Online
 from adapters.evaluation.prompts import neutral_prompts
 from adapters.evaluation.server import RunningServer
 from adapters.evaluation.settings import EvaluationSettings
-from adapters.settings import read_server_settings
+from adapters.settings import child_environment, read_server_settings
 from tests.adapters.evaluation.conftest import Tiny
 from tests.adapters.evaluation.stub_server import KEY, URL
 
@@ -182,3 +182,9 @@ def test_the_key_is_the_environment_s_or_the_home_s(tmp_path: Path) -> None:
     assert read_server_settings({"TROUPE_HOME": str(tmp_path)}).evaluate_key == "tr_kept"
     assert read_server_settings({"TROUPE_HOME": str(tmp_path), "TROUPE_EVALUATE_KEY": "tr_set"}).evaluate_key == "tr_set"
     assert "tr_kept" not in repr(read_server_settings({"TROUPE_HOME": str(tmp_path)}))
+
+
+def test_other_programs_get_none_of_our_keys() -> None:
+    """Only what they are meant to have."""
+    ours = {"PATH": "/bin", "TROUPE_ADMIN_KEY": "secret", "TROUPE_EVALUATE_KEY": "secret", "HF_DATASETS_OFFLINE": "1"}
+    assert child_environment(ours, OPENAI_API_KEY="key") == {"PATH": "/bin", "HF_DATASETS_OFFLINE": "1", "OPENAI_API_KEY": "key"}
