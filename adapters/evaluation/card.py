@@ -32,7 +32,7 @@ def assemble(
     training: Mapping[str, Any] | None,
     settings: EvaluationSettings,
 ) -> dict[str, Any]:
-    """`measured`: fit, ranking, distance, tax, memorisation, safety and samples. Raises CardTooLarge."""
+    """`measured`: fit, ranking, answering, distance, tax, memorisation, safety and samples. Raises CardTooLarge."""
     directory, valid = adapter
     card: dict[str, Any] = {
         "schema": SCHEMA,

@@ -12,6 +12,7 @@ from adapters.curation.canaries import plant
 from adapters.curation.dataset import Dataset
 from adapters.curation.privacy.toxicity import toxicity_score
 from adapters.evaluation import held_out, memorisation
+from adapters.evaluation.answering import answering
 from adapters.evaluation.card import assemble
 from adapters.evaluation.distance import distance, measure
 from adapters.evaluation.errors import NothingHeldOut, WrongBase, WrongDataset
@@ -26,7 +27,7 @@ from adapters.registry.base import Base
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total)."""
 
-STAGES = ("loading", "held-out messages", "distance", "tasks", "replies", "canaries")
+STAGES = ("loading", "held-out messages", "contexts", "distance", "tasks", "replies", "canaries")
 """As progress names them, in their order."""
 _REPLIES_AT_ONCE = 32
 
@@ -99,6 +100,7 @@ class _Measuring:
     def everything(self) -> dict[str, Any]:
         """The measured parts of the card."""
         scored = self.scored()
+        heard = self.answering()
         far = self.distance()
         cost = self.tax()
         neutral = neutral_prompts(self.settings.neutral_prompts)
@@ -113,6 +115,7 @@ class _Measuring:
         return {
             "fit": held_out.fit(scored),
             "ranking": held_out.ranking(scored, self.settings.others),
+            "answering": heard,
             "distance": far,
             "tax": cost,
             "memorisation": {
@@ -130,6 +133,10 @@ class _Measuring:
         if not scored:
             raise NothingHeldOut(f"No held-out example fits into {self.limit} tokens: give a larger --context-tokens, or another dataset.")
         return scored
+
+    def answering(self) -> dict[str, Any] | None:
+        examples = spread(self.dataset.held_out, self.settings.held_out_examples)
+        return answering(self.model, examples, limit=self.limit, progress=self._stage("contexts"))
 
     def distance(self) -> dict[str, Any]:
         prompts = neutral_prompts(self.settings.neutral_prompts)

@@ -25,7 +25,7 @@ class Gate:
 
 def gates(card: Card, limits: Limits) -> tuple[Gate, ...]:
     """In the order in which a reader asks: is it known, does it work, what does it cost, what does it give away."""
-    return (*_known(card, limits), *_works(card), *_costs(card, limits), *_gives_away(card, limits))
+    return (*_known(card, limits), *_works(card), *_listens(card, limits), *_costs(card, limits), *_gives_away(card, limits))
 
 
 def _known(card: Card, limits: Limits) -> Iterator[Gate]:
@@ -46,6 +46,13 @@ def _works(card: Card) -> Iterator[Gate]:
     yield Gate(
         "fit", "Held-out bangers are likelier than to the base: the whole interval of the difference is below zero.", worse, 0.0, worse < 0
     )
+
+
+def _listens(card: Card, limits: Limits) -> Iterator[Gate]:
+    answering = card.get("answering")
+    if answering is not None:
+        rule = "A held-out banger is surely likelier after what it answered than after another conversation (nats per token)."
+        yield _at_least("context", rule, answering["gain"]["adapter"]["low"], limits.context)
 
 
 def _costs(card: Card, limits: Limits) -> Iterator[Gate]:

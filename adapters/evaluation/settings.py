@@ -14,6 +14,8 @@ class Limits:
 
     held_out: int = 20
     """Fewest held-out examples with others to beat; below, nothing is known."""
+    context: float = 0.02
+    """Nats per token that a held-out message surely gains from what it answers; below, the adapter does not listen."""
     kl: float = 3.0
     """Nats per token, on neutral prompts: above, the adapter has left its base."""
     tax: float = 0.1

@@ -62,6 +62,7 @@ def test_an_adapter_of_shuffled_targets_fails_the_ranking(tiny: Tiny) -> None:
     card = card_of(tiny, tiny.broken, tiny.shuffled)
     assert card["fit"]["held_out_nll"]["difference"]["value"] < 0
     assert not gate(card, "ranking")["passed"]
+    assert not gate(card, "context")["passed"]
     assert card["passed"] is False
 
 

@@ -22,6 +22,7 @@ def pair(base: float, adapter: float) -> dict[str, Any]:
 CARD: dict[str, Any] = {
     "fit": {"held_out_nll": pair(3.0, 2.5)},
     "ranking": {"examples": 100, "mrr": pair(0.3, 0.4)},
+    "answering": {"gain": pair(0.05, 0.1)},
     "distance": {"kl": {"mean": estimate(0.4)}},
     "tax": {"all": pair(0.6, 0.58)},
     "memorisation": {
@@ -49,7 +50,9 @@ def put(*path: str, value: Any) -> Change:
 def test_a_good_adapter_passes_every_gate() -> None:
     """Each gate has a name, a rule in words, its value and its limit."""
     found = gates(CARD, Limits())
-    assert [gate.name for gate in found] == ["held-out examples", "ranking", "fit", "distance", "tax", "exposure", "overlap", "mentions"]
+    assert [gate.name for gate in found] == [
+        "held-out examples", "ranking", "fit", "context", "distance", "tax", "exposure", "overlap", "mentions",
+    ]  # fmt: skip
     assert all(gate.passed and gate.rule.endswith((".", "above zero.", "bits.")) for gate in found)
     assert set(found[0].to_json()) == {"name", "rule", "value", "limit", "passed"}
 
@@ -58,6 +61,7 @@ def test_a_good_adapter_passes_every_gate() -> None:
     ("name", "change"),
     [
         ("held-out examples", put("ranking", "examples", value=19)),
+        ("context", put("answering", "gain", "adapter", "low", value=0.01)),
         ("ranking", put("ranking", "mrr", "difference", value=estimate(0.02, 0.02))),
         ("ranking", put("ranking", "mrr", "difference", value=estimate(-0.1))),
         ("fit", put("fit", "held_out_nll", "difference", value=estimate(-0.01, 0.01))),
