@@ -37,7 +37,9 @@ def load_base(directory: Path, recipe: TrainingRecipe, machine: Machine) -> Any:
         model = AutoModelForCausalLM.from_pretrained(directory, **options)
     except (ValueError, KeyError) as exc:
         raise WrongBase(f"The base at {directory} cannot be loaded ({str(exc).splitlines()[0][:200]}): take another, or mend it.") from exc
-    if recipe.method == "qlora" and not machine.is_cuda:
+    if not machine.is_cuda and model.config.to_dict().get("quantization_config"):
+        model = model.dequantize()  # bitsandbytes' layers on a CPU are for inference only: gradients do not pass them
+    elif recipe.method == "qlora" and not machine.is_cuda:
         round_to_nf4(model)
     if "device_map" not in options:
         model = model.to(machine.device)

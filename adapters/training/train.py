@@ -230,7 +230,9 @@ class _Keeper:
         self._losses.write(json.dumps(loss.to_json()) + "\n")
         self._losses.flush()
         if time.monotonic() - self._saved >= self._save_every:
-            write_checkpoint(self._out, self._identity, state, lora_weights(self._course.model), self._course.optimizer.state_dict())
+            # The weights first: copying them waits for the device, which may still be writing to AdamW's paged numbers.
+            weights = lora_weights(self._course.model)
+            write_checkpoint(self._out, self._identity, state, weights, self._course.optimizer.state_dict())
             self._saved = time.monotonic()
         self._steps_here += 1
         a_step = (time.monotonic() - self._started) / self._steps_here

@@ -1,6 +1,7 @@
 """Whole trainings of a tiny base."""
 
 import json
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -214,6 +215,20 @@ def test_rounding_is_what_four_bit_layers_hold(base: Path, recipe: TrainingRecip
         assert weight.quant_state.nested
         assert torch.equal(dequantize_4bit(weight.data, weight.quant_state).to(rounded[name].dtype), rounded[name]), name
     assert packed.get_input_embeddings().weight.dtype == packed.dtype
+
+
+def test_a_base_that_is_stored_in_four_bits_is_trained_as_it_is(base: Path, tmp_path: Path, recipe: TrainingRecipe) -> None:
+    """Its numbers are those that rounding makes of the base it came from; on a CPU they are unpacked, so that gradients pass."""
+    machine = find_machine()
+    packed = load_base(base, recipe, Accelerator(machine.device, "cpu", 1, 0, 0))
+    packed.save_pretrained(tmp_path / "packed")
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        shutil.copy(base / name, tmp_path / "packed" / name)
+    unpacked, rounded = (load_base(folder, recipe, machine) for folder in (tmp_path / "packed", base))
+    for (name, mine), its in zip(unpacked.named_parameters(), rounded.parameters(), strict=True):
+        torch.testing.assert_close(mine, its, rtol=1e-2, atol=1e-4, msg=name)
+    record = train(tmp_path / "packed", dataset(), tmp_path / "run", recipe, silent).record
+    assert min(each["held_out"] for each in record["losses"] if each["held_out"] is not None) < record["held_out_before"] - 0.1
 
 
 def test_the_machine_is_found() -> None:
