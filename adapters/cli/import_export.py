@@ -72,7 +72,7 @@ def add(workspace: Workspace, order: Order, watch: Watch) -> tuple[Import, bool]
     for warning in provenance.warnings:
         tell(warning)
     members = open_members(workspace).with_lists(network_of(source.kind), out=order.opt_out, agreed=order.opt_in)
-    wish = Wish(provenance.to_json(), private=order.private, keep=members.may_stay)
+    wish = Wish(provenance.to_json(), private=order.private, keep=members.may_stay if members.consent.out else None)
     made, new = workspace.add_import(source, wish, lambda done, total: watch(STAGE, done, total, f"{size(done)} of {size(total)}"))
     members.save()
     return made, new

@@ -104,7 +104,7 @@ def make_import(folder: Path, source: Source, wish: Wish, progress: Advance) -> 
         network = network_of(source.kind)
         if prefix := qualified(network, ""):
             qualify(path, prefix)
-        left_out = take_out(path, wish.keep or (lambda _: True), private=wish.private)
+        left_out = take_out(path, wish.keep, private=wish.private)
         path.chmod(0o600)
         span = _span(path)
         if not span["messages"]:

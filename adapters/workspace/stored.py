@@ -115,15 +115,17 @@ def qualify(path: Path, prefix: str) -> None:
         db.execute("UPDATE messages SET author_id = ? || author_id", (prefix,))
 
 
-def take_out(path: Path, keep: Keep, *, private: bool = True) -> Traces:
-    """Leave nothing in the file at `path` of people who may not stay; without `private`, no private message either.
+def take_out(path: Path, keep: Keep | None, *, private: bool = True) -> Traces:
+    """Leave nothing in the file at `path` of people who may not stay (None: all may); without `private`, no private message either.
 
     Not one transaction: for a copy that takes the place of the file when all is done. Raises DiskFull or Broken.
     """
     with _writing(path) as db:
         found = Traces(db.execute("DELETE FROM messages WHERE private").rowcount if not private else 0)
-        found += _take_messages(db, keep) + _take_traces(db, keep)
-        db.execute("VACUUM")
+        if keep is not None:
+            found += _take_messages(db, keep) + _take_traces(db, keep)
+        if found:
+            db.execute("VACUUM")
     return found
 
 
