@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
-from itertools import pairwise
+from datetime import UTC, datetime
 from typing import Any
 
 from adapters.pages.data_plots import Curve, Month, cutoff_picture, lengths_picture, months_picture, weights_picture
@@ -13,6 +12,8 @@ from adapters.pages.part import Part, read_card
 from adapters.pages.words import SENTENCE_LENGTH, brief, counted, date, exactly, listed, moment, month_name, share, shown, whole
 
 REMEDY = "make the dataset anew with `troupe curate`"
+MOST_MONTHS = 360
+"""More are not drawn: dates so far apart are wrong ones."""
 LARGE_SHARE = 0.25
 """From here on one person's voice is the group's voice."""
 
@@ -198,16 +199,16 @@ def _channels(part: Part) -> list[Bar]:
 
 
 def _months(part: Part) -> tuple[Month, ...]:
-    """In order; months without anything in between are there, so that the time is drawn as it went."""
+    """In order; a month without anything between others is there too, so that the time is drawn as it went."""
     found: dict[int, Month] = {}
     for each in part.parts("months"):
         start = moment(f"{each.text('month')}-01") if re.fullmatch(r"\d{4}-\d{2}", each.text("month")) else None
         if start:
             found[12 * start.year + start.month - 1] = Month(start, each.count("messages") or 0, each.count("examples") or 0)
-    for earlier, later in pairwise(sorted(found)):
-        for missing in range(earlier + 1, later):
-            found[missing] = Month(datetime(missing // 12, missing % 12 + 1, 1, tzinfo=found[earlier].start.tzinfo), 0, 0)
-    return tuple(found[place] for place in sorted(found))
+    if found and max(found) - min(found) < MOST_MONTHS:
+        for missing in range(min(found), max(found)):
+            found.setdefault(missing, Month(datetime(missing // 12, missing % 12 + 1, 1, tzinfo=UTC), 0, 0))
+    return tuple(found[place] for place in sorted(found)[-MOST_MONTHS:])
 
 
 def _months_sentence(part: Part) -> str:

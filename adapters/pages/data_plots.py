@@ -72,7 +72,9 @@ def cutoff_picture(curve: Curve, rewards: Histogram | None) -> Markup:
             above.tick_params(labelbottom=False)
             panels.append(below)
         panels[-1].set_xlabel(
-            "reward: 1 is what is usual in its channel and month" if not canvas.narrow else "reward (1 = usual for its channel)"
+            "reward: people who reacted, as if every channel and month were equally lively"
+            if not canvas.narrow
+            else "reward (people who reacted, adjusted)"
         )
         _mark_parameters(panels, curve, (start, end))
 

@@ -17,6 +17,9 @@ ANYTHING = 1e9
 """A bound this far away says that nothing is known."""
 
 
+LARGEST = 1e15
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A number and where it lies with 95 % confidence; `low` and `high` are None where nobody said."""
@@ -163,6 +166,8 @@ class Part:
             number = math.inf
         if not math.isfinite(number):
             self._refuse(key, "is not a finite number")
+        if abs(number) > LARGEST:
+            self._refuse(key, "is larger than anything that is measured")
         return number
 
     def _at(self, key: str) -> str:

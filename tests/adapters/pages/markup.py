@@ -2,6 +2,8 @@
 
 from html.parser import HTMLParser
 
+CELLS = frozenset(("td", "th", "span", "dt", "dd", "p", "li"))
+"""What a reader sees apart."""
 VOID = frozenset(("meta", "br", "link", "img", "input"))
 
 
@@ -19,6 +21,8 @@ class Markup(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        if tag in CELLS:
+            self.text += " "
         if tag not in VOID:
             self.open.append(tag)
 
