@@ -55,11 +55,12 @@ def test_long_texts_are_shortened(name: str) -> None:
     assert len(page) < 1_000_000
 
 
-@pytest.mark.parametrize(("name", "key"), [(name, key) for name in PAGES for key in sample(name)])
-def test_a_missing_part_is_no_error(name: str, key: str) -> None:
+@pytest.mark.parametrize(("name", "start"), [(name, start) for name in PAGES for start in range(0, len(sample(name)), 3)])
+def test_missing_parts_are_no_error(name: str, start: int) -> None:
     """What was not measured is said to be so, and the rest is drawn."""
     card = sample(name)
-    del card[key]
+    for key in list(card)[start : start + 3]:
+        del card[key]
     assert "<h1>" in PAGES[name](card)
 
 
@@ -109,7 +110,7 @@ JUNK = st.sampled_from(
 
 
 @pytest.mark.parametrize("name", PAGES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(data=st.data())
 def test_wrong_values_give_a_page_or_one_sentence(name: str, data: st.DataObject) -> None:
     """Never a traceback: what a page cannot use is a BrokenCard."""
