@@ -12,12 +12,14 @@ from transformers.utils import logging
 from adapters.curation.curate import curate
 from adapters.curation.dataset import Dataset
 from adapters.curation.recipe import CurationRecipe
+from adapters.demo.build import DemoError
 from adapters.demo.corpus import general_chats
 from adapters.demo.export import write_all
 from adapters.demo.invented import Invented
 from adapters.demo.recipe import DemoRecipe, Training
 from adapters.sources.source import open_source
 from adapters.training.base import BaseRecipe, train_base
+from adapters.training.errors import TrainingError
 from adapters.training.optimize import Schedule
 from adapters.training.progress import TrainingProgress
 from adapters.training.recipe import PRESETS, TrainingRecipe
@@ -28,13 +30,15 @@ Progress = Callable[[str, int, int], None]
 
 
 def run(out: Path, final: Path, recipe: DemoRecipe, progress: Progress) -> None:
-    """Fill the empty directory `out`, which will be renamed to `final`. Raises OSError where it cannot be written."""
+    """Fill the empty directory `out`, which will be renamed to `final`. Raises OSError where it cannot be written, and DemoError."""
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
         _run(out, final, recipe, progress)
     except SafetensorError as exc:
         raise OSError(str(exc)) from exc
+    except TrainingError as exc:
+        raise DemoError(f"The demo could not be built: {exc}") from exc
 
 
 def _run(out: Path, final: Path, recipe: DemoRecipe, progress: Progress) -> None:
