@@ -16,6 +16,7 @@ from adapters.cli.command import FAILED, Result, rendered, sentences, tell, writ
 from adapters.cli.errors import BadUsage, CommandError, NoSuchVersion
 from adapters.cli.registrar import Registrar
 from adapters.cli.tables import pairs
+from adapters.cli.upkeep import counted
 from adapters.curation.errors import CurationError
 from adapters.curation.privacy.identity import Network, qualified, written_id
 from adapters.registry.errors import RegistryError, UnknownModel
@@ -228,11 +229,13 @@ def _note_versions(forgetting: Forgetting, proof: Proof, learnt: tuple[Learnt, .
 
 
 def _sentence(community: str, found: Found, learnt: tuple[Learnt, ...]) -> str:
+    messages, imports = sum(found.messages.values()), sum(map(bool, found.messages.values()))
+    folders = ", ".join(folder.name for folder in found.datasets)
     parts = [
-        f"{sum(found.messages.values()):,} messages in {sum(map(bool, found.messages.values()))} imports",
-        f"{len(found.datasets)} datasets ({', '.join(folder.name for folder in found.datasets)})" if found.datasets else "no dataset",
+        f"{counted(messages, 'message')} in {counted(imports, 'import')}",
+        f"{counted(len(found.datasets), 'dataset')} ({folders})" if folders else "no dataset",
         f"adapters: {', '.join(each.said() for each in learnt)}" if learnt else "no published adapter",
-        f"{len(found.runs)} runs on disk" if found.runs else "",
+        f"{counted(len(found.runs), 'run')} on disk" if found.runs else "",
     ]
     return f"{community}: {'; '.join(part for part in parts if part)}."
 

@@ -12,6 +12,7 @@ from adapters.cli.command import Result, on_workspace, tell
 from adapters.cli.stages import Watch, stages
 from adapters.cli.tables import pairs, table
 from adapters.cli.text import moment, size
+from adapters.cli.upkeep import counted
 from adapters.curation.privacy.identity import network_of
 from adapters.curation.privacy.provenance import DECLARABLE, declare
 from adapters.sources.source import open_source
@@ -87,10 +88,11 @@ def shown(workspace: Workspace, made: Import, new: bool) -> RenderableType:
     """What was read and dropped, and why; then what to do."""
     known: Mapping[str, Any] = made.known
     report, left_out = known["report"], known["left_out"]
+    read = [counted(report[name], noun) for name, noun in (("messages", "message"), ("authors", "author"), ("channels", "channel"))]
     facts = {
         "Import": made.id if new else f"{made.id}, which was there already",
-        "Read": f"{report['messages']:,} messages of {report['authors']:,} people in {report['channels']:,} channels",
-        "From": f"{report['kind']}, {report['files']:,} files, {size(report['bytes'])}",
+        "Read": f"{read[0]} of {read[1]} in {read[2]}",
+        "From": f"{report['kind']}, {counted(report['files'], 'file')}, {size(report['bytes'])}",
         "Time": f"{moment(report['first'])} to {moment(report['last'])}",
         "With reactions": f"{report['reacted']:,}",
         "Left out": f"{left_out['messages']:,} messages that are private or of people who opted out" if left_out["messages"] else "",

@@ -64,4 +64,4 @@ def damages(damaged: tuple[Damaged, ...]) -> Table:
 
 
 def counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

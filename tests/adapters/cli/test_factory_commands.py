@@ -57,7 +57,7 @@ def test_an_import_says_what_was_read_and_dropped_and_why(desk: Desk) -> None:
     path = write_export(desk.folder / "some.json", [*written, {**line(6, 2, "joined"), "type": "GuildMemberJoin"}, line(7, 1, "")])
     result = desk.take(path=path)
     assert result.exit_code == 0, result.output
-    for said in ("5 messages of 1 people in 1 channels", "system message", "empty content", "some.json", "troupe curate"):
+    for said in ("5 messages of 1 author in 1 channel", "system message", "empty content", "some.json", "troupe curate"):
         assert said in result.stdout
     assert "No message has a reaction" in result.stdout
 
