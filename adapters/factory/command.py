@@ -1,7 +1,8 @@
 """`troupe factory`: a thin reader of arguments around `line`, and what becomes of its product."""
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ class Made:
 @click.option("--base", help="A model's directory, or its name on the hub.  [default: TROUPE_BASE, or the demo's]")
 @click.option("--preset", type=click.Choice(list(PRESETS)), help="A set of good numbers for training.  [default: what suits the base]")
 @click.option("--training", "changes", multiple=True, metavar="NAME=VALUE", help="Another number of the preset; may be repeated.")
+@click.option("--evaluation", "counts", multiple=True, metavar="NAME=COUNT", help="How much of something is looked at; may be repeated.")
 @click.option("--quick", is_flag=True, help="Evaluate with fewer examples: wider intervals, a few times faster.")
 @click.option("--promote", "make_live", is_flag=True, help="Make it live if it passes its gates.")
 @override_option
@@ -118,15 +120,25 @@ def _job(options: dict[str, Any], configured: str, home: Path, *, retrain: bool)
     chosen = choose_base(options.pop("base"), configured, home)
     if chosen.note:
         tell(chosen.note)
-    recipe: TrainingRecipe = PRESETS[options.pop("preset") or chosen.preset].changed(_changes(options.pop("changes")))
-    evaluation = QUICK if options.pop("quick") else EvaluationSettings()
+    recipe: TrainingRecipe = PRESETS[options.pop("preset") or chosen.preset].changed(_changes("training", options.pop("changes")))
+    evaluation = _evaluation(QUICK if options.pop("quick") else EvaluationSettings(), _changes("evaluation", options.pop("counts")))
     return Job(Order(export, **terms) if export is not None else None, curation_of(options), chosen.base, recipe, evaluation)
 
 
-def _changes(changes: tuple[str, ...]) -> dict[str, str]:
+def _evaluation(settings: EvaluationSettings, counts: Mapping[str, str]) -> EvaluationSettings:
+    """Raises BadSettings or BadUsage."""
+    known = settings.counts()
+    for name, text in counts.items():
+        if name not in known or not text.isascii() or not text.isdigit():
+            raise BadUsage(f"--evaluation {name[:40]}={text[:40]} is no count: give a whole number for one of {', '.join(known)}.")
+    numbers: dict[str, Any] = {name: int(text) for name, text in counts.items()}
+    return replace(settings, **numbers)
+
+
+def _changes(option: str, changes: tuple[str, ...]) -> dict[str, str]:
     pairs = [change.partition("=") for change in changes]
     if wrong := [change for change, (_, equals, _) in zip(changes, pairs, strict=True) if not equals]:
-        raise BadUsage(f"--training {wrong[0][:80]} has no value: write --training NAME=VALUE.")
+        raise BadUsage(f"--{option} {wrong[0][:80]} has no value: write --{option} NAME=VALUE.")
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 

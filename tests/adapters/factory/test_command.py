@@ -187,6 +187,8 @@ def test_nothing_is_imported_without_saying_where_it_comes_from(plant: Plant) ->
         ("factory", "--community", "zizou", "--retrain"),
         ("factory", "e.json", "--community", "zizou", "--override", "why"),
         ("factory", "e.json", "--community", "zizou", "--training", "rank"),
+        ("factory", "e.json", "--community", "zizou", "--evaluation", "samples=many"),
+        ("factory", "e.json", "--community", "zizou", "--evaluation", "jokes=3"),
         ("factory", "e.json", "--community", "../x"),
     ],
 )
