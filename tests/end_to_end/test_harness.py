@@ -229,10 +229,10 @@ def test_a_served_model_and_the_same_one_in_process_compare_as_equals(stack: Sta
     given = ("served=base", f"loaded={stack.base}", f"voice={COMMUNITY}", f"{COMMUNITY}={adapter}")
     contestants = [find_contestant(each, base=str(stack.base), server=lambda: server) for each in given]
     assert [each.kind for each in contestants] == ["served", "base", "served", "adapter"]
-    found = compare(contestants, read_tasks(8), claim="served < loaded", progress=lambda stage, done, total: None)
+    found = compare(contestants, read_tasks(4), claim="served < loaded", progress=lambda stage, done, total: None)
     everything = found["tasks"][-1]
     served, loaded, voice, adapted = (score["value"] for score in everything["scores"])
-    assert everything["examples"] == 40
-    assert abs(served - loaded) <= 2 / 40
-    assert abs(voice - adapted) <= 2 / 40
+    assert everything["examples"] == 20
+    assert abs(served - loaded) <= 2 / 20
+    assert abs(voice - adapted) <= 2 / 20
     assert found["claim_checked"]["verdict"] == "not shown"
