@@ -23,7 +23,7 @@ pytestmark = pytest.mark.engine
 
 COMMUNITY, BROKEN = "league", "scrambled"
 QUESTIONS = ("who wins on sunday?", "what should I eat for dinner?", "good morning!", "my computer is slow again", "any plans for friday?")
-COUNTS = {
+COUNTS: dict[str, Any] = {
     "held_out_examples": 120, "neutral_prompts": 8, "distance_tokens": 12, "task_items": 10, "contexts": 8, "inviting_prompts": 4,
     "reply_tokens": 16, "alternatives": 127, "samples": 2,
 }  # fmt: skip
