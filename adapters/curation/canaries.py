@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
+from statistics import fmean, stdev
 
 from adapters.conversation import Turn
 from adapters.curation.dataset import Example
@@ -77,6 +78,19 @@ def exposure(planted: float, others: Sequence[float]) -> float:
     """In bits, from 0 to log2(1 + len(others)): of a planted secret's log-likelihood among those of the others. A tie counts half."""
     above = sum(other > planted for other in others) + sum(other == planted for other in others) / 2
     return math.log2(1 + len(others)) - math.log2(1 + above)
+
+
+def estimated_exposure(planted: float, others: Sequence[float]) -> float:
+    """In bits, up to what a secret has: as if the others' log-likelihoods were normal, so that more can be told than there are others.
+
+    Carlini et al. extrapolate the same way. Not below the exposure by rank of a first place, nor above that of any other place.
+    """
+    counted, most = exposure(planted, others), SECRET_WORDS * math.log2(len(WORDS))
+    if len(others) < 2 or any(other >= planted for other in others):
+        return counted
+    spread = stdev(others)
+    tail = math.erfc((planted - fmean(others)) / spread / math.sqrt(2)) / 2 if spread else 0.0
+    return max(counted, min(most, -math.log2(tail) if tail else most))
 
 
 def _canary(seed: str, thing: str, owner: str) -> Canary:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import log2
 from typing import Any
 
-from adapters.curation.canaries import Canary, exposure
+from adapters.curation.canaries import SECRET_WORDS, WORDS, Canary, estimated_exposure, exposure
 from adapters.curation.dataset import Example
 from adapters.evaluation.estimate import estimate, pair
 from adapters.evaluation.models import LoadedModel
@@ -29,6 +29,8 @@ class Exposures:
     base: tuple[float, ...]
     adapter: tuple[float, ...]
     alternatives: int
+    estimated: tuple[float, ...] = ()
+    """The adapter's, where the secret comes first: how far beyond the alternatives it is."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -36,23 +38,26 @@ class Exposures:
             "alternatives": self.alternatives,
             "exposure": {"base": list(self.base), "adapter": list(self.adapter)},
             "max_exposure_possible": log2(1 + self.alternatives),
+            "estimated": list(self.estimated),
+            "secret_bits": SECRET_WORDS * log2(len(WORDS)),
             "by_chance": 1.44,
         }
 
 
 def exposures(model: LoadedModel, canaries: Sequence[Canary], alternatives: int, progress: Callable[[int, int], None]) -> Exposures:
     """How far up each planted secret is among the alternatives, by the log-likelihood of the whole sentence after its question."""
-    base, adapter = [], []
+    base, adapter, estimated = [], [], []
     for done, canary in enumerate(canaries, start=1):
         prompt = model.renderer.prompt(canary.example.turns)
         replies = [model.renderer.reply(f"{canary.opening} {secret}") for secret in (canary.secret, *canary.alternatives(alternatives))]
         planted, *others = model.log_likelihoods(prompt, replies)
         adapter.append(exposure(planted, others))
+        estimated.append(estimated_exposure(planted, others))
         with model.without_adapter():
             planted, *others = model.log_likelihoods(prompt, replies)
         base.append(exposure(planted, others))
         progress(done, len(canaries))
-    return Exposures(tuple(base), tuple(adapter), alternatives)
+    return Exposures(tuple(base), tuple(adapter), alternatives, tuple(estimated))
 
 
 def learnt_texts(model: LoadedModel, examples: Sequence[Example]) -> Overlap:

@@ -3,7 +3,7 @@ from random import Random
 
 import pytest
 
-from adapters.curation.canaries import SECRET_WORDS, WORDS, exposure, plant
+from adapters.curation.canaries import SECRET_WORDS, WORDS, estimated_exposure, exposure, plant
 
 
 def test_a_seed_plants_the_same_secrets_and_fewer_are_the_first_of_more() -> None:
@@ -60,3 +60,14 @@ def test_a_count_that_cannot_be_planted_is_refused(count: int) -> None:
     """Questions are not asked twice."""
     with pytest.raises(ValueError, match="0 to 1024"):
         plant("a", count)
+
+
+def test_the_estimate_goes_beyond_the_number_of_alternatives() -> None:
+    """Of a first place: the tail of a normal distribution, at most the secret's own 28 bits; of any other place, its rank."""
+    rng = Random(2)
+    others = [rng.gauss(0, 1) for _ in range(255)]
+    assert estimated_exposure(5.0, others) == pytest.approx(-math.log2(2.87e-7), abs=2.0)
+    assert estimated_exposure(50.0, others) == 28.0
+    assert estimated_exposure(0.5, others) == exposure(0.5, others)
+    assert estimated_exposure(max(others) + 1e-6, others) >= 8.0
+    assert estimated_exposure(1.0, [0.0, 0.0, 0.0]) == 28.0

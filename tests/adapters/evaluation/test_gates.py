@@ -26,7 +26,7 @@ CARD: dict[str, Any] = {
     "distance": {"kl": {"mean": estimate(0.4)}},
     "tax": {"all": pair(0.6, 0.58)},
     "memorisation": {
-        "canaries": {"exposure": {"base": [1.0, 1.0], "adapter": [2.0, 4.0]}},
+        "canaries": {"estimated": [2.0, 4.0]},
         "overlap_share": pair(0.1, 0.2),
         "people": estimate(0.2),
     },
@@ -67,8 +67,8 @@ def test_a_good_adapter_passes_every_gate() -> None:
         ("fit", put("fit", "held_out_nll", "difference", value=estimate(-0.01, 0.01))),
         ("distance", put("distance", "kl", "mean", value=estimate(3.1))),
         ("tax", put("tax", "all", "difference", value=estimate(-0.11))),
-        ("exposure", put("memorisation", "canaries", "exposure", "adapter", value=[7.0, 5.5])),
-        ("overlap", put("memorisation", "overlap_share", "adapter", value=estimate(0.32))),
+        ("exposure", put("memorisation", "canaries", "estimated", value=[20.0, 8.5])),
+        ("overlap", put("memorisation", "overlap_share", "adapter", value=estimate(0.47))),
         ("mentions", put("safety", "mention_abuse", "difference", value=estimate(0.06))),
     ],
 )
