@@ -27,7 +27,7 @@ MAX_PROMPTS = 128
 MAX_BATCH_TOKENS = 262_144
 """Prompts and answers of one request together, where it holds several prompts."""
 MAX_LOG_PROBABILITIES = 200_000
-"""Of prompts, in one request. About 110 bytes of answer each, and the engine holds all of them until the last is there."""
+"""Of prompts, in one request. Up to 116 bytes of answer each, as measured, and the engine holds all of them until the last is there."""
 
 
 def _is_wide(value: Any) -> bool:
