@@ -16,11 +16,11 @@ from adapters.demo.build import DemoError
 from adapters.demo.corpus import general_chats
 from adapters.demo.export import write_all
 from adapters.demo.invented import Invented
+from adapters.demo.pretraining.base import BaseRecipe, train_base
+from adapters.demo.pretraining.optimize import Schedule
 from adapters.demo.recipe import DemoRecipe, Training
 from adapters.sources.source import open_source
-from adapters.training.base import BaseRecipe, train_base
 from adapters.training.errors import TrainingError
-from adapters.training.optimize import Schedule
 from adapters.training.progress import TrainingProgress
 from adapters.training.recipe import PRESETS, TrainingRecipe
 from adapters.training.record import ADAPTER

@@ -20,9 +20,9 @@ from adapters.evaluation.errors import NoAdapter, OutOfMemory, WrongBase
 from adapters.registry.base import Base
 from adapters.registry.errors import InvalidAdapter
 from adapters.registry.validation import ValidAdapter, validate
-from adapters.training.adapter import round_to_nf4
 from adapters.training.bases import Hub, fetch_base
 from adapters.training.errors import TrainingError
+from adapters.training.model import round_to_nf4
 from adapters.training.recipe import TrainingRecipe
 from adapters.training.rendering import Renderer
 

@@ -5,13 +5,11 @@ import pytest
 
 from adapters.conversation import Turn
 from adapters.curation.canaries import plant
-from adapters.curation.dataset import Example
+from adapters.curation.dataset import Dataset, Example
 from adapters.evaluation.memorisation import RUN, exposures, learnt_texts, overlaps, repeats_learnt
 from adapters.evaluation.models import LoadedModel, load_model
-from adapters.training.adapter import AdapterRecipe, train_adapter
-from adapters.training.optimize import Schedule
 from tests.adapters.evaluation.conftest import Tiny
-from tests.adapters.evaluation.tiny import silent
+from tests.adapters.evaluation.tiny import make_adapter, silent
 
 LONG = "it sleeps on the warm roof and nobody runs faster in town than my sister at the end of the train"
 
@@ -58,9 +56,8 @@ def test_no_replies_overlap_with_nothing(base: LoadedModel) -> None:
 def test_a_secret_learnt_by_heart_is_exposed_and_another_is_not(tiny: Tiny, tmp_path: Path) -> None:
     """Trained on again and again, a canary stands out from nearly all alternatives; to the base, and where it was not planted, not."""
     canaries = plant("here", 2)
-    recipe = AdapterRecipe(Schedule(40, 256, 1e-2), base_name="tiny")
-    train_adapter(tiny.base, [canaries[0].example] * 4, tmp_path / "adapter", recipe, silent)
-    found = exposures(load_model(tiny.base, tmp_path / "adapter"), canaries, 127, silent)
+    adapter = make_adapter(tiny.base, Dataset((canaries[0].example,) * 4, (), {}), tmp_path / "run", epochs=40)
+    found = exposures(load_model(tiny.base, adapter), canaries, 127, silent)
     assert found.adapter[0] > 5.0
     assert max(found.adapter[1], *found.base) < 4.0
     shown = found.to_json()

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from adapters.conversation import Turn
 from adapters.evaluation.errors import EvaluationError, NoAdapter, OutOfMemory, WrongBase
 from adapters.evaluation.models import LoadedModel, Sampling, load_model, translated
-from adapters.training.adapter import round_to_nf4
+from adapters.training.model import round_to_nf4
 from tests.adapters.evaluation.conftest import Tiny
 
 TURNS = (Turn("ann", "what about the cat?"),)

@@ -9,9 +9,10 @@ from random import Random
 
 from adapters.conversation import Turn, to_chat
 from adapters.curation.dataset import Dataset, Example
-from adapters.training.adapter import AdapterRecipe, train_adapter
-from adapters.training.base import BaseRecipe, train_base
-from adapters.training.optimize import Schedule
+from adapters.demo.pretraining.base import BaseRecipe, train_base
+from adapters.demo.pretraining.optimize import Schedule
+from adapters.training.recipe import TrainingRecipe
+from adapters.training.train import train
 
 SENTENCES = {
     "cat": "it sleeps on the warm roof",
@@ -71,7 +72,20 @@ def shuffled(dataset: Dataset) -> Dataset:
     return replace(dataset, train=tuple(replace(example, target=target) for example, target in zip(dataset.train, targets, strict=True)))
 
 
-def make_adapter(base: Path, dataset: Dataset, out: Path) -> Path:
-    recipe = AdapterRecipe(Schedule(16, 384, 1e-2), rank=8, alpha=16, base_name="tiny")
-    train_adapter(base, dataset.train, out, recipe, silent)
-    return out
+def make_adapter(base: Path, dataset: Dataset, out: Path, *, epochs: int = 20) -> Path:
+    """Trained on the whole of what is to be learnt, whatever the held-out examples say."""
+    recipe = TrainingRecipe(
+        rank=8,
+        alpha=16,
+        dropout=0.0,
+        learning_rate=1e-2,
+        epochs=epochs,
+        tokens=192,
+        context_tokens=256,
+        checkpointing=False,
+        patience=0,
+        canaries=0,
+        bare_too=True,
+    )
+    run = out.with_name(f"{out.name}-run")
+    return train(base, replace(dataset, held_out=()), run, recipe, lambda at: None).adapter.rename(out)

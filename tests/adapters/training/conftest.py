@@ -8,8 +8,8 @@ import torch
 from transformers import GenerationConfig, Qwen3Config, Qwen3ForCausalLM
 from transformers.utils import logging
 
+from adapters.demo.pretraining.tokenizer import END_OF_TEXT, train_tokenizer
 from adapters.training.recipe import TrainingRecipe
-from adapters.training.tokenizer import END_OF_TEXT, train_tokenizer
 from tests.adapters.training.lessons import SAID
 
 

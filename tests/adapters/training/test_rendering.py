@@ -11,10 +11,10 @@ from transformers import AutoTokenizer
 
 from adapters.conversation import CONTEXT_TURNS, Turn, to_chat
 from adapters.curation.dataset import Example
+from adapters.demo.pretraining.tokenizer import END_OF_TEXT, train_tokenizer
 from adapters.registry.base import read_base
 from adapters.training.errors import NoExamples, WrongBase
 from adapters.training.rendering import Lesson, Renderer, evened, lessons
-from adapters.training.tokenizer import END_OF_TEXT, train_tokenizer
 from server.engine.argv import engine_argv
 from server.engine.machine import Machine
 from server.engine.settings import EngineSettings

@@ -12,7 +12,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch.optim.lr_scheduler import LambdaLR
 
-from adapters.training.encoding import Batch, Encoded, batches
+from adapters.demo.pretraining.encoding import Batch, Encoded, batches
 from adapters.training.machine import has_fast_bfloat16
 
 Progress = Callable[[int, int], None]

@@ -1,10 +1,7 @@
 from random import Random
 
-from adapters.conversation import Turn
-from adapters.curation.dataset import Example
-from adapters.training.adapter import encode_example
-from adapters.training.encoding import Encoded, batches, encode
-from adapters.training.tokenizer import train_tokenizer
+from adapters.demo.pretraining.encoding import Encoded, batches, encode
+from adapters.demo.pretraining.tokenizer import train_tokenizer
 
 TOKENIZER = train_tokenizer(["hello there", "ann: hello"], 300, 128)
 
@@ -22,13 +19,6 @@ def test_a_long_prompt_loses_its_start() -> None:
     encoded = encode(TOKENIZER, [{"role": "user", "content": "hello " * 99}], "there", weight=1.0, limit=16)
     assert len(encoded.ids) == len(encoded.weights) == 16
     assert TOKENIZER.decode(encoded.ids).endswith("there<|im_end|>")
-
-
-def test_an_example_is_learned_in_both_shapes_that_are_asked() -> None:
-    """Once as a chat with authors, once as a bare message: callers of the API name nobody."""
-    example = Example((Turn("ann", "hello"),), "there", 1.0, 1)
-    texts = [TOKENIZER.decode(each.ids) for each in encode_example(TOKENIZER, example, 128)]
-    assert ["ann: hello" in text for text in texts] == [True, False]
 
 
 def test_batches_keep_every_token_once_and_padding_weighs_nothing() -> None:

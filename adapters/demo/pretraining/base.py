@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, Qwen3Config, Qwen3ForCausalLM
 
-from adapters.training.encoding import Chat, encode
-from adapters.training.optimize import Progress, Schedule, optimize
-from adapters.training.tokenizer import END_OF_TEXT, train_tokenizer
+from adapters.demo.pretraining.encoding import Chat, encode
+from adapters.demo.pretraining.optimize import Progress, Schedule, optimize
+from adapters.demo.pretraining.tokenizer import END_OF_TEXT, train_tokenizer
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 import torch
 from torch.nn.functional import cross_entropy
 
-from adapters.training.encoding import Batch
-from adapters.training.optimize import weighted_loss
+from adapters.demo.pretraining.encoding import Batch
+from adapters.demo.pretraining.optimize import weighted_loss
 
 
 def batch(weights: list[list[float]]) -> Batch:

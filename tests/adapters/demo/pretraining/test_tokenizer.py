@@ -1,4 +1,4 @@
-from adapters.training.tokenizer import SPECIAL, train_tokenizer
+from adapters.demo.pretraining.tokenizer import SPECIAL, train_tokenizer
 
 TEXTS = ["hello there, how are you", "hello again, who are you"]
 
