@@ -127,4 +127,5 @@ def test_the_estimate_is_what_a_training_takes(checkpointing: bool) -> None:
     measured = here.recv()
     process.join()
     guess = estimate(read_size(SMALL.to_dict()), recipe, Load(row_tokens=1024, row_targets=256, cuda=False, number=4))
-    assert measured < guess.total - guess.weights < 2 * measured
+    assert measured < guess.total - guess.weights
+    assert guess.adapter + guess.activations + guess.logits < 2 * measured, "what grows with the model; the rest is what libraries take"
