@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from adapters.demo.build import DemoError, build_demo
+from adapters.training.threads import share_the_cores
 
 TITLES = {"waiting": "Waiting for another build of the demo", "exports": "Writing the communities' messages", "base": "Training the base"}
 
@@ -59,6 +60,7 @@ def main(home: Path, lifeline: bool) -> None:
     """Build the demo base, two adapters and their exports, once."""
     if lifeline:
         threading.Thread(target=end_with_standard_input, daemon=True).start()
+    share_the_cores()
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it recommends a kernel that would have to be downloaded
     stages = StageProgress(Console(stderr=True))
     try:

@@ -20,6 +20,7 @@ from adapters.evaluation.errors import BadSettings, EvaluationError
 from adapters.evaluation.options import Online, online_options
 from adapters.evaluation.settings import QUICK, EvaluationSettings
 from adapters.evaluation.subject import Subject, at, in_workspace, read_object
+from adapters.training.threads import share_the_cores
 from adapters.workspace.durable import make_folder, write_json, write_text
 from adapters.workspace.errors import WorkspaceError
 from adapters.workspace.runs import Run
@@ -70,6 +71,7 @@ def evaluate(
     """
     access = (context.find_object(Access) or Access()).settings()
     passed = True
+    share_the_cores()
     with sentences(EvaluationError, CurationError, WorkspaceError):
         online.check(len(models))
         try:

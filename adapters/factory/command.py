@@ -32,6 +32,7 @@ from adapters.registry.manifest import State
 from adapters.sources.errors import SourceError
 from adapters.training.errors import TrainingError
 from adapters.training.recipe import PRESETS, TrainingRecipe
+from adapters.training.threads import share_the_cores
 from adapters.workspace.durable import locked
 from adapters.workspace.errors import WorkspaceError
 from adapters.workspace.retraining import remove_waiting, waiting
@@ -82,6 +83,7 @@ def factory(context: click.Context, /, *, community: str, local: bool, home: Pat
     Called again after it was interrupted, it goes on where it was. With --promote it also goes live, if it passes its gates.
     """
     access = context.find_object(Access) or Access()
+    share_the_cores()
     with sentences(*ERRORS):
         settings = access.settings()
         place = home or settings.home

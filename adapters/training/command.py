@@ -19,6 +19,7 @@ from adapters.training.fit import gigabytes
 from adapters.training.progress import TrainingResult
 from adapters.training.quiet import quiet_libraries
 from adapters.training.recipe import PRESETS, STORY_BASE
+from adapters.training.threads import share_the_cores
 from adapters.workspace.errors import WorkspaceError
 from adapters.workspace.runs import run_name
 from adapters.workspace.workspace import Workspace
@@ -53,6 +54,7 @@ def train(
     Called again after it was interrupted, it goes on where it was. The adapter, how it was trained and its loss curve lie in one folder.
     """
     settings = (context.find_object(Access) or Access()).settings()
+    share_the_cores()
     with sentences():
         try:
             recipe = PRESETS[preset].changed(_pairs(changes))
