@@ -17,6 +17,7 @@ from adapters.evaluation.settings import EvaluationSettings
 from adapters.evaluation.voices import VoiceClassifier, held_out_messages
 from adapters.training.recipe import PRESETS
 from adapters.training.train import train
+from tests.end_to_end.many_voices import Choir
 from tests.end_to_end.stack import ADMIN_KEY, API_KEY, COMMUNITIES, Stack
 
 pytestmark = pytest.mark.engine
@@ -30,28 +31,46 @@ COUNTS: dict[str, Any] = {
 """Enough to tell a good adapter from a broken one, and no more: tests have no quarter of an hour."""
 
 
+@pytest.fixture(scope="module")
+def stack(choir: Choir) -> Stack:
+    """What is published here stays, so it goes to the stack where that is in nobody's way."""
+    return choir.stack
+
+
 def troupe(stack: Stack, *arguments: object) -> "subprocess.CompletedProcess[str]":
     environment = {**stack.environment(), "TROUPE_ADMIN_KEY": ADMIN_KEY}
     return subprocess.run(["troupe", *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=500, check=False)
 
 
-def factory(stack: Stack) -> "subprocess.CompletedProcess[str]":
+def factory(stack: Stack, demo: Path) -> "subprocess.CompletedProcess[str]":
     """Of the demo's export of zizou, taken for a new community."""
     counts = [word for name, count in COUNTS.items() for word in ("--evaluation", f"{name}={count}")]
-    said = ("--community", COMMUNITY, "--provenance", "synthetic", "--promote", "--curation", "max_examples=800", "--json", *counts)
-    return troupe(stack, "factory", stack.demo / "exports" / "zizou", "--base", stack.base, *said)
+    said = (
+        "--community",
+        COMMUNITY,
+        "--provenance",
+        "synthetic",
+        "--promote",
+        "--curation",
+        "max_examples=800",
+        "--preset",
+        "demo",
+        "--json",
+        *counts,
+    )
+    return troupe(stack, "factory", demo / "exports" / "zizou", "--base", demo / "base", *said)
 
 
 @pytest.fixture(scope="module")
-def made(stack: Stack) -> dict[str, Any]:
+def made(stack: Stack, demo: Path) -> dict[str, Any]:
     """What `troupe factory` says when it is done."""
-    result = factory(stack)
+    result = factory(stack, demo)
     assert result.returncode == 0, result.stderr
     content: dict[str, Any] = json.loads(result.stdout)
     return content
 
 
-def test_an_export_becomes_a_voice(stack: Stack, made: dict[str, Any], record_property: Callable[[str, object], None]) -> None:
+def test_an_export_becomes_a_voice(stack: Stack, demo: Path, made: dict[str, Any], record_property: Callable[[str, object], None]) -> None:
     """Its report card's held-out ranking is better than the base's, the interval excludes zero; what is served speaks as its community."""
     card = json.loads((Path(made["run"]) / "report" / "card.json").read_text())
     better = card["ranking"]["mrr"]["difference"]
@@ -59,7 +78,7 @@ def test_an_export_becomes_a_voice(stack: Stack, made: dict[str, Any], record_pr
     assert better["low"] > 0
     assert made["live"]
     assert all(Path(page).read_text().startswith("<!DOCTYPE html>") for page in made["pages"].values())
-    classifier = VoiceClassifier.fit({name: held_out_messages(stack.demo / "exports" / name) for name in COMMUNITIES})
+    classifier = VoiceClassifier.fit({name: held_out_messages(demo / "exports" / name) for name in COMMUNITIES})
     with OpenAI(base_url=stack.v1, api_key=API_KEY, max_retries=0, timeout=120) as client:
         replies = [
             choice.message.content or ""
@@ -73,21 +92,21 @@ def test_an_export_becomes_a_voice(stack: Stack, made: dict[str, Any], record_pr
     assert share >= 0.8, replies
 
 
-def test_the_factory_only_does_what_is_not_done(stack: Stack, made: dict[str, Any]) -> None:
+def test_the_factory_only_does_what_is_not_done(stack: Stack, demo: Path, made: dict[str, Any]) -> None:
     """Called again, with everything there, it says the same."""
-    result = factory(stack)
+    result = factory(stack, demo)
     assert json.loads(result.stdout) == made
     assert result.stderr.count("there already") == 3
 
 
-def test_a_broken_adapter_is_not_let_in(stack: Stack, made: dict[str, Any], tmp_path: Path) -> None:
+def test_a_broken_adapter_is_not_let_in(stack: Stack, demo: Path, made: dict[str, Any], tmp_path: Path) -> None:
     """One that learnt answers to other questions: its card fails, and only who says why can make it live."""
     dataset = scrambled(read_dataset(Path(made["dataset"])))
     run = tmp_path / "run"
     recipe = replace(PRESETS["demo"], bare_too=False, held_out_examples=16)
-    record = train(stack.base, dataset, run, recipe, lambda seen: None).record
+    record = train(demo / "base", dataset, run, recipe, lambda seen: None).record
     card = evaluate_adapter(
-        stack.base, run / "adapter", dataset, record, EvaluationSettings(context_tokens=512, **COUNTS), lambda stage, done, total: None
+        demo / "base", run / "adapter", dataset, record, EvaluationSettings(context_tokens=512, **COUNTS), lambda stage, done, total: None
     )
     assert card["passed"] is False, card["gates"]
     (run / "report").mkdir()

@@ -1,6 +1,5 @@
 """lm-evaluation-harness, unmodified, on a running stack: what it gets over the wire is what the base computes in this process."""
 
-import itertools
 import json
 import math
 import re
@@ -20,7 +19,7 @@ from adapters.evaluation.models import LoadedModel, load_model
 from adapters.evaluation.served import served_distance
 from adapters.evaluation.server import RunningServer
 from adapters.evaluation.tax import read_tasks
-from adapters.evaluation.voices import held_out_messages
+from adapters.sources.source import open_source
 from tests.end_to_end.stack import Stack
 
 pytestmark = pytest.mark.engine
@@ -69,8 +68,7 @@ def here(stack: Stack) -> LoadedModel:
 
 @pytest.fixture(scope="module")
 def questions(stack: Stack, here: LoadedModel) -> list[Question]:
-    said = held_out_messages(stack.demo / "exports" / COMMUNITY)
-    pairs = list(itertools.pairwise(said))[: EXAMPLES * 7 : 7]
+    pairs = loved_answers(stack.demo / "exports" / COMMUNITY)
     prompts = [
         here.tokenizer.apply_chat_template([{"role": "user", "content": question}], tokenize=False, add_generation_prompt=True)
         for question, _ in pairs
@@ -79,6 +77,16 @@ def questions(stack: Stack, here: LoadedModel) -> list[Question]:
     return [
         Question(prompt, (replies[n], replies[n - 1], replies[n - 2]), greedy(here, prompt)) for n, prompt in enumerate(prompts)
     ]  # fmt: skip
+
+
+def loved_answers(export: Path) -> list[tuple[str, str]]:
+    """The last answers, each once, that several people reacted to: (what was answered, the answer)."""
+    with open_source(export).read() as messages:
+        answers = [
+            (messages.find(each.reply_to), each) for each in messages if each.reply_to and sum(at.count for at in each.reactions) > 3
+        ]
+    pairs = {answer.text: (asked.text, answer.text) for asked, answer in answers if asked}
+    return list(pairs.values())[-EXAMPLES:]
 
 
 @pytest.fixture(scope="module")
