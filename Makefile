@@ -47,8 +47,9 @@ check: setup-dev  ## ruff, mypy strict, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: setup-dev  ## all tests, the ones on real vLLM included
-	$(BIN)/python -m pytest
+test: setup-dev  ## all tests, the ones on real vLLM included: those of the whole stack last, as it wants the cores for itself
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/end_to_end
+	$(BIN)/python -m pytest tests/end_to_end
 
 soak: setup-dev  ## the same with large counts, where a test has one, and ten minutes of fuzzing (an hour or more)
 	$(BIN)/python -m pytest --soak $$(grep -rlw soak tests --include='test_*.py')

@@ -120,7 +120,7 @@ def _funnel(part: Part) -> list[Bar]:
     examples = None if train is None and held_out is None else (train or 0) + (held_out or 0)
     steps = (
         ("Messages imported", messages, "everything that was read", ""),
-        ("Candidates", _count(part, "candidates"), "by people who may be learnt from, with text, as an answer to somebody", ""),
+        ("Candidates", _count(part, "candidates"), "liked enough, by people who may be learnt from, as an answer to somebody", ""),
         ("Examples", examples, "liked enough, cleaned, without doubles", "adapter"),
         ("… of them to learn", train, "", "adapter"),
         ("… of them held out", held_out, "the latest; never learnt, only judged by", "adapter"),
