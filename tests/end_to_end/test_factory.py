@@ -12,6 +12,7 @@ import pytest
 from openai import OpenAI
 
 from adapters.curation.dataset import Dataset, read_dataset
+from adapters.curation.privacy.key import KEY_BYTES
 from adapters.evaluation.evaluate import evaluate_adapter
 from adapters.evaluation.settings import EvaluationSettings
 from adapters.evaluation.voices import VoiceClassifier, held_out_messages
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.engine
 COMMUNITY, BROKEN = "league", "scrambled"
 QUESTIONS = ("who wins on sunday?", "what should I eat for dinner?", "good morning!", "my computer is slow again", "any plans for friday?")
 COUNTS: dict[str, Any] = {
-    "held_out_examples": 120, "neutral_prompts": 8, "distance_tokens": 12, "task_items": 10, "contexts": 8, "inviting_prompts": 4,
+    "held_out_examples": 150, "neutral_prompts": 8, "distance_tokens": 12, "task_items": 10, "contexts": 8, "inviting_prompts": 4,
     "reply_tokens": 16, "alternatives": 127, "samples": 2,
 }  # fmt: skip
 """Enough to tell a good adapter from a broken one, and no more: tests have no quarter of an hour."""
@@ -52,7 +53,7 @@ def factory(stack: Stack, demo: Path) -> "subprocess.CompletedProcess[str]":
         "synthetic",
         "--promote",
         "--curation",
-        "max_examples=800",
+        "max_examples=1200",
         "--preset",
         "demo",
         "--json",
@@ -63,7 +64,10 @@ def factory(stack: Stack, demo: Path) -> "subprocess.CompletedProcess[str]":
 
 @pytest.fixture(scope="module")
 def made(stack: Stack, demo: Path) -> dict[str, Any]:
-    """What `troupe factory` says when it is done."""
+    """What `troupe factory` says when it is done. People have the same invented names in each run: with others the numbers would move."""
+    key = stack.home / "factory" / COMMUNITY / "people" / "key"
+    key.parent.mkdir(parents=True, mode=0o700)
+    key.write_bytes(bytes(range(KEY_BYTES)))
     result = factory(stack, demo)
     assert result.returncode == 0, result.stderr
     content: dict[str, Any] = json.loads(result.stdout)
