@@ -1,4 +1,4 @@
-"""The gateway's API as a Python object: models, chat (streamed or not), status.
+"""The gateway's API as a Python object: models, chat (streamed or not), warming, status.
 
 Knows the OpenAI wire shapes and httpx, and is the one place where httpx's errors become `clients.errors`. Never repeats a
 request: a generation that was lost may have been made and paid for, so whether to ask again is the caller's decision.
@@ -28,14 +28,17 @@ from clients.errors import (
     UnknownModel,
     refusal,
 )
-from clients.sse import Event, events
+from clients.sse import COMMENT, Event, events
 
 Message = Mapping[str, str]
 """One chat message: {"role": …, "content": …}."""
 
-SILENCE_S = 120.0
-"""Longest wait for the next byte. A streamed answer sends keepalives while the engine wakes, so this is a generous bound."""
+SILENCE_S = 240.0
+"""Longest wait for the next byte. An answer that is not streamed may have to wait for its engine to wake, two minutes unless the gateway
+is told otherwise, and is made only then; a streamed one sends comments meanwhile."""
 CONNECT_S = 5.0
+WAKING = "waking"
+"""The gateway's comment in a stream whose engine is not there yet, every few seconds."""
 BREAK_HINT = "The answer is incomplete; ask again."
 
 
@@ -56,6 +59,8 @@ class Delta:
     usage: Usage | None = None
     index: int = 0
     """Which of the `n` choices it belongs to."""
+    waking: bool = False
+    """A step before the first: the gateway says that the engine is still waking up."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,24 @@ class Troupe:
             raise NotTroupe(self._url, f"HTTP {response.status_code} to a health check")
         body = _json(response)
         return Status(response.status_code == HTTPStatus.OK, body if isinstance(body, dict) else {})
+
+    async def warm(self, model: str) -> str | None:
+        """Tell the gateway that `model` will be asked soon, so that its engine wakes and its adapter is loaded; returns at once.
+
+        The engine's state in the gateway's words ("ready", "waking" …); None from a server that cannot be told so, which any other than
+        Troupe's is.
+        """
+        response = await self._send("POST", "/v1/warm", _encode({"model": model}))
+        if response.status_code in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+            error = await self._error(response, model)
+            if isinstance(error, UnknownModel):
+                raise error
+            return None
+        if response.is_error:
+            raise await self._error(response, model)
+        body = _json(response)
+        state = body.get("engine") if isinstance(body, dict) else None
+        return state if isinstance(state, str) else None
 
     async def complete_chat(self, model: str, messages: Sequence[Message], **params: object) -> Reply:
         """One whole answer. `params` are the API's (`max_tokens`, `temperature`, `seed`, …); None values are left out."""
@@ -235,6 +258,10 @@ def unknown_model(model: str, known: Sequence[str], *, request_id: str | None = 
 async def _whole(stream: AsyncIterator[Event]) -> AsyncGenerator[Delta, None]:
     """The deltas of a stream that must end in [DONE]; raises StreamBroken for an error event and for any other end."""
     async for event in stream:
+        if event.type == COMMENT:
+            if event.data == WAKING:
+                yield Delta(waking=True)
+            continue
         if event.data == "[DONE]":
             return
         try:

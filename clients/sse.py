@@ -7,24 +7,29 @@ never sends.
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
 
+COMMENT = ":"
+"""The type that a comment has here; no event on the wire can have it."""
+
 
 @dataclass(frozen=True)
 class Event:
-    """One event: its type ("message" unless named) and its data lines joined by newlines."""
+    """One event: its type ("message" unless named) and its data lines joined by newlines. Or a comment: a line that is no event."""
 
     data: str
     type: str = "message"
 
 
 async def events(chunks: AsyncIterable[bytes]) -> AsyncIterator[Event]:
-    """The events of a byte stream. Comments are skipped, and so is a last event that no blank line ends."""
+    """The events and the comments of a byte stream. A last event that no blank line ends is skipped."""
     data: list[str] = []
     kind = ""
     async for line in _lines(chunks):
         if line:
-            name, _, value = line.partition(":")  # a comment is a field without a name
+            name, colon, value = line.partition(":")
             value = value.removeprefix(" ")
-            if name == "data":
+            if colon and not name:
+                yield Event(value, COMMENT)
+            elif name == "data":
                 data.append(value)
             elif name == "event":
                 kind = value

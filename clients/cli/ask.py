@@ -10,7 +10,8 @@ import click
 
 from clients.api import Troupe
 from clients.cli.exits import exit_codes
-from clients.cli.terminal import piped_in, speak
+from clients.cli.terminal import piped_in, screen_for, speak
+from clients.cli.waiting import Waiting
 from clients.settings import read_settings
 
 
@@ -40,7 +41,7 @@ async def answer(troupe: Troupe, model: str, messages: list[dict[str, str]], out
         if as_json:
             out.write(json.dumps(asdict(await troupe.complete_chat(model, messages, **params)), ensure_ascii=False) + "\n")
         else:
-            await speak(troupe.chat(model, messages, **params), out, [])
+            await speak(troupe.chat(model, messages, **params), out, [], Waiting(model, screen_for(out)))
 
 
 def _question(argument: str | None, stdin: TextIO) -> str:

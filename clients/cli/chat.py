@@ -7,6 +7,7 @@ nothing but the answers on stdout, and the first error ends it.
 import asyncio
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -18,10 +19,13 @@ from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from clients.api import Troupe, unknown_model
 from clients.cli.dialogue import Dialogue
 from clients.cli.exits import exit_codes
-from clients.cli.terminal import piped_in, speak
+from clients.cli.terminal import piped_in, screen_for, speak
+from clients.cli.waiting import Waiting
 from clients.errors import TroupeError
 from clients.settings import ClientSettings, read_settings
 
+WARM_S = 2.0
+"""A gateway answers a warm call at once; the prompt waits for no other server longer than this."""
 HELP = """\
 /reset        forget what was said
 /model NAME   talk to another model
@@ -82,7 +86,7 @@ class Talk:
         stream = self.troupe.chat(self.dialogue.model, self.dialogue.messages(question), **self.params)
         said: list[str] = []
         try:
-            self.runner.run(speak(stream, self.out, said))
+            self.runner.run(speak(stream, self.out, said, Waiting(self.dialogue.model, screen_for(self.out))))
         except KeyboardInterrupt:
             if not self.interactive:
                 raise
@@ -106,11 +110,19 @@ class Talk:
                 self._note(f"There is no command {line!r}.\n{HELP}")
 
     def choose(self, model: str) -> None:
-        """Talk to `model` from now on. Raises UnknownModel if the key may not use it."""
+        """Talk to `model` from now on, and wake it while the person still types. Raises UnknownModel if the key may not use it."""
         known = self.runner.run(self.troupe.models())
         if model.partition("@")[0] not in {name.partition("@")[0] for name in known}:
             raise unknown_model(model, known)
         self.dialogue.model = model
+        if self.interactive:
+            self.runner.run(self._warm(model))
+
+    async def _warm(self, model: str) -> None:
+        """A favour that nothing depends on: the first question would wake the engine, too."""
+        with suppress(TroupeError, TimeoutError):
+            async with asyncio.timeout(WARM_S):
+                await self.troupe.warm(model)
 
     def _note(self, text: str) -> None:
         """Words that are not the model's: on stderr, so that a pipe carries answers only."""

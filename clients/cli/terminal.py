@@ -8,19 +8,24 @@ from contextlib import aclosing
 from typing import TextIO
 
 from clients.api import Delta
+from clients.cli.waiting import Waiting
 
 
-async def speak(deltas: AsyncGenerator[Delta, None], out: TextIO, said: list[str]) -> None:
+async def speak(deltas: AsyncGenerator[Delta, None], out: TextIO, said: list[str], waiting: Waiting) -> None:
     """Write each piece of text to `out` as it comes and add it to `said`; end the line however the answer ends.
 
-    `said` belongs to the caller so that an interrupted answer is not lost. Raises what the stream raises.
+    `said` belongs to the caller so that an interrupted answer is not lost; `waiting` is shown until there is text. Raises what the
+    stream raises.
     """
     harmless = printable if out.isatty() else str
     whole = False
     try:
-        async with aclosing(deltas):
+        async with waiting, aclosing(deltas):
             async for delta in deltas:
+                if delta.waking:
+                    waiting.waking()
                 if delta.text:
+                    await waiting.over()
                     said.append(delta.text)
                     out.write(harmless(delta.text))
                     out.flush()
@@ -29,6 +34,11 @@ async def speak(deltas: AsyncGenerator[Delta, None], out: TextIO, said: list[str
         if said or whole:
             out.write("\n")
             out.flush()
+
+
+def screen_for(out: TextIO) -> TextIO | None:
+    """Where a passing word may be shown to whoever reads `out`; None if that, or standard error, is not a terminal."""
+    return sys.stderr if out.isatty() and sys.stderr.isatty() else None
 
 
 def printable(text: str) -> str:

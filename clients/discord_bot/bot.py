@@ -4,7 +4,9 @@ Whether to answer, what to show the model and how to cut its answer are decided 
 model writes, it can ping nobody: mentions are switched off for the client and again on every send.
 """
 
+import asyncio
 import logging
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +14,7 @@ import discord
 
 from adapters.conversation import CONTEXT_TURNS, to_chat
 from clients.api import Troupe
-from clients.discord_bot.attention import Seen, should_answer
+from clients.discord_bot.attention import Expecting, Seen, should_answer
 from clients.discord_bot.context import conversation
 from clients.discord_bot.heard import Heard, readable
 from clients.discord_bot.sentences import SPEECHLESS, apology
@@ -32,13 +34,15 @@ class Bot(discord.Client):
 
     def __init__(self, troupe: Troupe, model: str, *, max_tokens: int) -> None:
         super().__init__(
-            intents=discord.Intents(guilds=True, guild_messages=True, message_content=True),
+            intents=discord.Intents(guilds=True, guild_messages=True, guild_typing=True, message_content=True),
             allowed_mentions=discord.AllowedMentions.none(),
         )
         self._troupe = troupe
         self._model = model
         self._max_tokens = max_tokens
         self._seen = Seen()
+        self._expecting = Expecting()
+        self._warming: set[asyncio.Task[None]] = set()
 
     async def run_forever(self, token: str) -> None:
         """Until closed. Raises TroupeError with one sentence if Discord does not let the bot in."""
@@ -53,14 +57,31 @@ class Bot(discord.Client):
         except (discord.HTTPException, OSError) as exc:  # aiohttp's connection errors are OSErrors
             raise TroupeError(f"Discord cannot be reached ({type(exc).__name__}). Try again later.") from exc
 
+    async def close(self) -> None:
+        for task in self._warming:
+            task.cancel()
+        await asyncio.gather(*self._warming, return_exceptions=True)
+        await super().close()
+
     async def on_ready(self) -> None:
         log.info("Here as %s, speaking as %s.", self.user, self._model)
+
+    async def on_raw_typing(self, typing: discord.RawTypingEvent) -> None:
+        """Where people were just talking with the bot, the next line may be for it: the engine wakes while it is written."""
+        if (
+            typing.guild_id is not None
+            and typing.user_id != self._me.id
+            and self._expecting.should_warm(typing.channel_id, time.monotonic())
+        ):
+            self._warm()
 
     async def on_message(self, message: discord.Message) -> None:
         """Answer `message` if it is for the bot; once, even if Discord delivers it twice."""
         heard = self._heard(message)
         if not should_answer(heard) or not self._seen.first_time(heard.id):
             return
+        self._warm()  # it wakes while the channel's history is fetched
+        self._expecting.addressed(heard.channel_id, time.monotonic())
         try:
             async with message.channel.typing():
                 answer = await self._answer(message, heard)
@@ -78,6 +99,18 @@ class Bot(discord.Client):
             log.warning("No answer to message %s: %s", asked.id, error)
             return apology(error)
         return reply.text.strip() or SPEECHLESS
+
+    def _warm(self) -> None:
+        """Tell the gateway that a question comes; nothing waits for it, and nothing depends on it."""
+        task = asyncio.create_task(self._told())
+        self._warming.add(task)
+        task.add_done_callback(self._warming.discard)
+
+    async def _told(self) -> None:
+        try:
+            await self._troupe.warm(self._model)
+        except TroupeError as error:
+            log.info("%s could not be warmed: %s", self._model, error)
 
     async def _recent(self, message: discord.Message) -> list[Heard]:
         """The messages before this one in its channel; none where the bot may not read them."""

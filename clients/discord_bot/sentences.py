@@ -11,7 +11,13 @@ SPEECHLESS = "I have no words."
 
 SENTENCES = frozenset({ASLEEP, BUSY, BROKE, TOO_LONG, MISCONFIGURED, SPEECHLESS})
 
-_BY_CODE = {"insufficient_quota": BROKE, "context_length_exceeded": TOO_LONG}
+_BY_CODE = {
+    "insufficient_quota": BROKE,
+    "context_length_exceeded": TOO_LONG,
+    # Both come as a 503 does, but nobody else is in the way: the engine did not wake, or not in time.
+    "deadline_exceeded": ASLEEP,
+    "engine_unavailable": ASLEEP,
+}
 
 
 def apology(error: TroupeError) -> str:

@@ -27,8 +27,8 @@ class BotSettings(BaseSettings):
     url: Annotated[str, AfterValidator(checked_url)] = DEFAULT_URL
     api_key: SecretStr
     bot_max_tokens: int = Field(default=200, ge=1, le=4096)
-    bot_timeout: float = Field(default=120.0, gt=0, le=600)
-    """Seconds to wait for a whole answer; an engine that sleeps needs most of them to wake."""
+    bot_timeout: float = Field(default=240.0, gt=0, le=900)
+    """Seconds to wait for a whole answer: longer than the gateway lets a question wait for its engine, or nobody learns its reason."""
 
 
 def read_bot_settings(**given: Any) -> BotSettings:

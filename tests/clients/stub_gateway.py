@@ -38,8 +38,15 @@ class StubGateway:
     """Status, body and headers that every question gets instead of an answer."""
     pause_s: float = 0.0
     """Between two words of a streamed answer."""
+    waking: asyncio.Event | None = None
+    """Until it is set, a streamed answer is nothing but comments that say that the engine wakes."""
+    can_warm: bool = True
+    """False: as any other server of OpenAI's protocol, which has no such route."""
     url: str = ""
     asked: list[dict[str, Any]] = field(default_factory=list)
+    warmed: list[str] = field(default_factory=list)
+    """The models that callers said they would ask."""
+    was_warmed: asyncio.Event = field(default_factory=asyncio.Event)
     gone: int = 0
     """Streams that the caller closed before their end."""
 
@@ -60,6 +67,18 @@ class StubGateway:
             return web.json_response(said, status=status, headers=headers)
         return await (self._stream(request, body) if body["stream"] else self._whole(body))
 
+    async def warm(self, request: web.Request) -> web.Response:
+        if not self.can_warm:
+            return web.json_response({"detail": "Not Found"}, status=404)
+        if refused := self._refused(request):
+            return refused
+        model = (await request.json())["model"]
+        if model not in self.models:
+            return web.json_response(error_body("The model does not exist.", "model_not_found", "model"), status=404)
+        self.warmed.append(model)
+        self.was_warmed.set()
+        return web.json_response({"object": "warm", "model": model, "engine": "waking"}, status=202)
+
     def _refused(self, request: web.Request) -> web.Response | None:
         if request.headers.get("authorization") == f"Bearer {KEY}":
             return None
@@ -77,6 +96,9 @@ class StubGateway:
         await response.prepare(request)
         try:
             await response.write(b": keepalive\n\n")
+            while self.waking is not None and not self.waking.is_set():
+                await response.write(b": waking\n\n")
+                await asyncio.sleep(0.05)
             for word in self.answer.split(" "):
                 await response.write(sse(chunk(word + " ")))
                 await asyncio.sleep(self.pause_s)
@@ -91,7 +113,9 @@ class StubGateway:
 async def serving(stub: StubGateway) -> AsyncIterator[StubGateway]:
     """The stub on a free port of this machine, its `url` set."""
     app = web.Application()
-    app.add_routes([web.get("/v1/models", stub.list_models), web.post("/v1/chat/completions", stub.complete)])
+    app.add_routes(
+        [web.get("/v1/models", stub.list_models), web.post("/v1/chat/completions", stub.complete), web.post("/v1/warm", stub.warm)]
+    )
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     try:

@@ -52,6 +52,57 @@ async def test_a_stream_gives_text_finish_reason_and_usage_in_order() -> None:
     ]
 
 
+async def test_the_wait_for_an_engine_is_a_step_of_its_own() -> None:
+    """The gateway's comment that the engine wakes reaches the caller; its other comments do not."""
+    wire = b": waking\n\n: waking\n\n: awake after 7.1 s\n\n" + sse(chunk("go"), chunk(finish_reason="stop"), "[DONE]")
+    assert await _deltas(_troupe(_stream(wire))) == [Delta(waking=True), Delta(waking=True), Delta("go"), Delta("", "stop")]
+
+
+async def test_an_engine_that_did_not_wake_is_told_in_the_gateways_words() -> None:
+    """After a comment the status is spent, so the reason comes as an event."""
+    wire = b": waking\n\n" + b"event: error\n" + sse(error_body("The engine did not wake in time.", "deadline_exceeded"))
+    with pytest.raises(StreamBroken, match="did not wake in time") as caught:
+        await _deltas(_troupe(_stream(wire)))
+    assert caught.value.code == "deadline_exceeded"
+
+
+async def test_warming_tells_the_engines_state() -> None:
+    """In the gateway's word."""
+    async with serving(StubGateway()) as stub, Troupe(stub.url, KEY) as troupe:
+        assert await troupe.warm("zizou") == "waking"
+        assert stub.warmed == ["zizou"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(404, json={"detail": "Not Found"}),
+        httpx.Response(404, json=error_body("Invalid URL (POST /v1/warm)", "unknown_url")),
+        httpx.Response(404, text="nothing here"),
+        httpx.Response(405, json={"detail": "Method Not Allowed"}),
+    ],
+)
+async def test_a_server_that_cannot_be_warmed_is_no_failure(answer: httpx.Response) -> None:
+    """Any server of OpenAI's protocol may be behind the address."""
+    async with _troupe(answer) as troupe:
+        assert await troupe.warm("zizou") is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (httpx.Response(404, json=error_body("no", "model_not_found")), UnknownModel),
+        (httpx.Response(401, json=error_body("no", "invalid_api_key")), BadKey),
+        (httpx.Response(503, json=error_body("stopping", "engine_unavailable")), Overloaded),
+    ],
+)
+async def test_what_the_gateway_refuses_to_warm_is_an_error(answer: httpx.Response, expected: type[TroupeError]) -> None:
+    """The same errors as for a question."""
+    async with _troupe(answer) as troupe:
+        with pytest.raises(expected):
+            await troupe.warm("zizou")
+
+
 async def test_the_request_carries_key_model_messages_and_the_given_parameters_only() -> None:
     """A parameter that is None is left out; usage is asked for."""
     seen: list[httpx.Request] = []

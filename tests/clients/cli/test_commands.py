@@ -108,3 +108,18 @@ async def test_piped_chat_ends_at_its_first_failure(stub: StubGateway) -> None:
     """A script sees the exit code instead of a missing line."""
     result = await _run(stub.url, "chat", "zizou", stdin="/model nobody\none\n")
     assert (result.exit_code, stub.asked) == (5, [])
+
+
+async def test_a_pipe_sees_nothing_of_the_wait(stub: StubGateway) -> None:
+    """However long the engine wakes, an answer is all that is written; and a pipe warms nothing, for its question is there already."""
+    stub.waking = asyncio.Event()
+    asyncio.get_running_loop().call_later(2.0, stub.waking.set)
+    result = await _run(stub.url, "chat", "zizou", stdin="hello\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "offside, as ever \n", "")
+    assert stub.warmed == []
+
+
+async def test_a_server_that_cannot_be_warmed_is_talked_to_all_the_same(stub: StubGateway) -> None:
+    """Any server of OpenAI's protocol will do."""
+    stub.can_warm = False
+    assert (await _run(stub.url, "ask", "zizou", "?")).stdout == "offside, as ever \n"

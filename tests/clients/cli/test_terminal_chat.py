@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests.clients.stub_gateway import KEY, StubGateway, error_body, serving
 
 WAIT_S = 30
@@ -113,6 +115,39 @@ async def test_a_failed_reply_is_said_and_the_chat_goes_on(tmp_path: Path) -> No
     history = tmp_path / "chat_history"
     assert "hello again" in history.read_text()
     assert history.stat().st_mode & 0o077 == 0
+
+
+async def test_a_chat_wakes_its_engine_before_the_first_line(tmp_path: Path) -> None:
+    """The person has only begun to type; another model is woken when it is chosen."""
+    async with serving(StubGateway()) as stub, _terminal(stub, tmp_path, "chat", "zizou") as term:
+        await term.until(PROMPT)
+        assert (stub.warmed, stub.asked) == (["zizou"], [])
+        term.type(b"/model base" + ENTER)
+        await term.until(b"You talk to base.")
+        await term.until(PROMPT)
+        assert stub.warmed == ["zizou", "base"]
+        term.type(CTRL_D)
+        async with asyncio.timeout(WAIT_S):
+            assert await term.process.wait() == 0
+
+
+@pytest.mark.parametrize("args", [("ask", "zizou", "?"), ("chat", "zizou")])
+async def test_the_wait_for_an_engine_is_shown_and_taken_away(tmp_path: Path, args: tuple[str, ...]) -> None:
+    """A line with the seconds counting, until the first word stands in its place."""
+    async with serving(StubGateway(waking=asyncio.Event())) as stub, _terminal(stub, tmp_path, *args) as term:
+        assert stub.waking
+        if args[0] == "chat":
+            await term.until(PROMPT)
+            term.type(b"hello" + ENTER)
+        await term.until("zizou is waking up … ".encode())
+        await term.until("\r\x1b[Kzizou is waking up … ".encode())
+        stub.waking.set()
+        await term.until(b"\r\x1b[Koffside, as ever")
+        if args[0] == "chat":
+            await term.until(PROMPT)
+            term.type(CTRL_D)
+        async with asyncio.timeout(WAIT_S):
+            assert await term.process.wait() == 0
 
 
 async def test_ctrl_c_ends_ask_with_130(tmp_path: Path) -> None:

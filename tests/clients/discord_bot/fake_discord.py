@@ -107,6 +107,11 @@ class FakeDiscord:
         """Deliver a message event; a second time for the same message if asked twice."""
         await self._dispatch("MESSAGE_CREATE", message | {"member": {"roles": [], "joined_at": "2026-01-01T00:00:00+00:00"}})
 
+    async def types(self, *, who: int = ALICE, channel: int = LOUNGE) -> None:
+        """Somebody begins to type."""
+        typing = {"channel_id": str(channel), "user_id": str(who), "timestamp": 1_795_000_000}
+        await self._dispatch("TYPING_START", typing if channel == PRIVATE else typing | {"guild_id": str(GUILD)})
+
     async def answers(self, number: int) -> list[dict[str, Any]]:
         """Everything sent, once it is at least `number` messages."""
         async with asyncio.timeout(WAIT_S):

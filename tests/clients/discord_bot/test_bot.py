@@ -179,9 +179,49 @@ async def test_a_chain_ends_at_a_deleted_message(scene: Scene) -> None:
     assert scene.prompt()[0]["content"].startswith("Bob: as he said\nBob: noise 36")
 
 
+async def test_a_question_wakes_its_engine_before_it_is_asked(scene: Scene) -> None:
+    """Once for each message that will be answered, and for no other."""
+    await scene.discord.say("just talking")
+    await scene.discord.say(f"{MENTION} who won?")
+    await scene.discord.answers(1)
+    await asyncio.wait_for(scene.gateway.was_warmed.wait(), 20)
+    assert scene.gateway.warmed == ["zizou"]
+
+
+async def test_typing_where_the_bot_was_just_addressed_wakes_its_engine(scene: Scene) -> None:
+    """Nowhere else: not in another channel, nor before anybody talked to it, nor when the bot itself types."""
+    await scene.discord.types()
+    await scene.discord.say(f"{MENTION} who won?")
+    await scene.discord.answers(1)
+    await asyncio.wait_for(scene.gateway.was_warmed.wait(), 20)
+    await scene.discord.types(channel=ATTIC)
+    await scene.discord.types(who=BOT)
+    scene.gateway.was_warmed.clear()
+    assert scene.gateway.warmed == ["zizou"]
+    await scene.discord.types()
+    await asyncio.wait_for(scene.gateway.was_warmed.wait(), 20)
+    assert scene.gateway.warmed == ["zizou"] * 2
+
+
+@pytest.mark.parametrize("can_warm", [False, True])
+async def test_an_answer_does_not_depend_on_warming(scene: Scene, can_warm: bool) -> None:
+    """A server without the route, or one that knows no such model there, is asked all the same."""
+    scene.gateway.can_warm = can_warm
+    scene.gateway.models = ("zizou@2",) if can_warm else scene.gateway.models
+    await scene.discord.say(f"{MENTION} hi")
+    [sent] = await scene.discord.answers(1)
+    assert sent["content"] == (MISCONFIGURED if can_warm else "offside, as ever")
+
+
 @pytest.mark.parametrize(
     ("status", "code", "sentence"),
-    [(503, "server_is_overloaded", BUSY), (500, None, ASLEEP), (404, "model_not_found", MISCONFIGURED), (401, "x", MISCONFIGURED)],
+    [
+        (503, "server_is_overloaded", BUSY),
+        (503, "deadline_exceeded", ASLEEP),
+        (500, None, ASLEEP),
+        (404, "model_not_found", MISCONFIGURED),
+        (401, "x", MISCONFIGURED),
+    ],
 )
 async def test_a_failing_gateway_is_told_in_words(scene: Scene, status: int, code: str | None, sentence: str) -> None:
     """People read one friendly sentence with nothing of the reason in it; the gateway is asked once; the bot lives on."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.conversation import CONTEXT_CHARACTERS, CONTEXT_TURNS
-from clients.discord_bot.attention import Seen
+from clients.discord_bot.attention import EXPECTING_S, WARM_EVERY_S, Expecting, Seen
 from clients.discord_bot.context import conversation
 from clients.discord_bot.heard import Heard, readable
 from clients.discord_bot.sentences import ASLEEP, BROKE, MISCONFIGURED, SENTENCES, TOO_LONG, apology
@@ -97,3 +97,19 @@ def test_splitting_prefers_sentences_then_words() -> None:
 def test_every_error_has_a_sentence_without_its_details(error: TroupeError, sentence: str) -> None:
     """People never read addresses or causes."""
     assert apology(error) == sentence
+
+
+def test_typing_is_expected_only_where_and_while_people_talk_with_the_bot() -> None:
+    """And it wakes the engine once in a while, not with every key: all channels share it."""
+    expecting = Expecting()
+    assert not expecting.should_warm(1, 0.0)
+    expecting.addressed(1, 0.0)
+    expecting.addressed(2, 0.0)
+    assert not expecting.should_warm(3, 1.0)
+    assert expecting.should_warm(1, 1.0)
+    assert not expecting.should_warm(2, WARM_EVERY_S)
+    assert expecting.should_warm(2, WARM_EVERY_S + 1)
+    assert not expecting.should_warm(1, EXPECTING_S)
+    expecting.addressed(1, EXPECTING_S)
+    assert expecting.should_warm(1, EXPECTING_S + 1)
+    assert not expecting.should_warm(2, 2 * EXPECTING_S)
