@@ -7,6 +7,8 @@ import jsonschema
 import pytest
 import yaml
 
+from server.gateway.settings import GatewaySettings
+
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
 STRINGS = {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
@@ -40,6 +42,8 @@ SERVICE = {
         "ports": STRINGS,
         "networks": STRINGS,
         "profiles": STRINGS,
+        "depends_on": STRINGS,
+        "stop_grace_period": {"type": "string", "pattern": r"^\d+s$"},
         "tmpfs": STRINGS,
         "cap_drop": STRINGS,
         "security_opt": STRINGS,
@@ -136,3 +140,10 @@ def test_the_engine_cannot_write_what_it_serves(compose: dict[str, Any]) -> None
     assert "registry:/var/lib/troupe/registry:ro" in engine
     assert "registry:/var/lib/troupe/registry" in gateway
     assert [volume["read_only"] for volume in engine + gateway if isinstance(volume, dict)] == [True, True]
+
+
+def test_streams_may_finish_before_anything_is_killed(compose: dict[str, Any]) -> None:
+    """Docker waits for the gateway longer than it drains, and stops the engine only after it."""
+    gateway = compose["services"]["gateway"]
+    assert int(gateway["stop_grace_period"].rstrip("s")) >= GatewaySettings.model_fields["drain_timeout"].default + 10
+    assert gateway["depends_on"] == ["engine"]

@@ -10,6 +10,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from server.gateway.settings import GatewaySettings
+
 BASE = Path(__file__).parents[2] / "deploy" / "kubernetes" / "base"
 VERSIONS = ("1.30", "1.34")
 
@@ -121,6 +123,16 @@ def test_probes_and_services_meet_the_container(name: str) -> None:
     assert "type" not in service
     startup = container("engine")["startupProbe"]
     assert startup["periodSeconds"] * startup["failureThreshold"] == 600
+
+
+def test_streams_may_finish_before_the_gateway_is_killed() -> None:
+    """The pod is given longer to end than the gateway takes to drain."""
+    assert pod("gateway")["terminationGracePeriodSeconds"] >= GatewaySettings.model_fields["drain_timeout"].default + 10
+
+
+def test_an_engine_that_is_away_takes_no_gateway_out_of_service() -> None:
+    """Callers hear from the gateway why they get no answer, instead of nobody answering."""
+    assert container("gateway")["readinessProbe"]["httpGet"]["path"] == "/health/live"
 
 
 def test_the_engine_hears_the_gateway_only() -> None:
