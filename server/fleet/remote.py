@@ -1,63 +1,54 @@
 """An engine that somebody else runs, known by its URL: a container beside us, a pod behind a Service.
 
-Only looked at: `start` and `stop` begin and end the looking, never the engine.
+Only looked at: `start` waits until it answers, `stop` only ends the looking. Whoever runs it decides when it sleeps, so its fleet has a
+policy that always wants it.
 """
 
 import asyncio
-import contextlib
 
-import aiohttp
-
-from server.fleet.engine import Endpoint, EngineState
+from server.fleet.engine import Cause, Endpoint, EngineDown, Failure
+from server.fleet.health import trouble
 
 
 class RemoteEngine:
-    """An `Engine` (see `server.fleet.engine`) at `url`, asked for its health every `poll` seconds."""
+    """An `Engine` (see `server.fleet.engine`) at `url`, asked for its health every `poll` seconds. All times in seconds."""
 
-    def __init__(self, url: str, *, api_key: str = "", poll: float = 1.0, timeout: float = 5.0) -> None:
+    def __init__(
+        self, url: str, *, api_key: str = "", poll: float = 1.0, timeout: float = 5.0, patience: float = 15.0, misses: int = 3
+    ) -> None:
+        """`patience`: how long a start waits for it. After `misses` questions in a row without a good answer it has gone away."""
         self._endpoint = Endpoint(base_url=url.rstrip("/"), api_key=api_key)
-        self._poll = poll
-        self._timeout = timeout
-        self._state = EngineState.ASLEEP
-        self._failure: str | None = None
-        self._watcher: asyncio.Task[None] | None = None
-
-    @property
-    def state(self) -> EngineState:
-        return self._state
+        self._poll, self._timeout = poll, timeout
+        self._patience, self._misses = patience, misses
 
     @property
     def endpoint(self) -> Endpoint:
         return self._endpoint
 
-    @property
-    def failure(self) -> str | None:
-        return self._failure
+    async def open(self) -> None:
+        """Nothing makes it quicker."""
 
     async def start(self) -> None:
-        if self._watcher is None:
-            self._state = EngineState.WAKING
-            self._watcher = asyncio.create_task(self._watch())
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._patience
+        while said := await trouble(self._endpoint, timeout=self._timeout):
+            if loop.time() + self._poll > until:
+                raise EngineDown(self._unreachable(said))
+            await asyncio.sleep(self._poll)
 
-    async def stop(self) -> None:
-        watcher, self._watcher = self._watcher, None
-        if watcher is not None:
-            watcher.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watcher
-        self._state = EngineState.ASLEEP
+    async def wait(self) -> Failure:
+        missed, said = 0, ""
+        while missed < self._misses:
+            await asyncio.sleep(self._poll)
+            wrong = await trouble(self._endpoint, timeout=self._timeout)
+            missed, said = (missed + 1, wrong) if wrong else (0, "")
+        return self._unreachable(said)
 
-    async def _watch(self) -> None:
-        url = self._endpoint.base_url + "/health"
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout)) as session:
-            while True:
-                try:
-                    async with session.get(url) as answer:
-                        self._set(None if answer.status == 200 else f"The engine at {url} answers {answer.status}.")
-                except (aiohttp.ClientError, TimeoutError, OSError) as exc:
-                    self._set(f"The engine at {url} does not answer ({type(exc).__name__}).")
-                await asyncio.sleep(self._poll)
+    async def stop(self, *, force: bool = False) -> None:
+        """It is not ours to end."""
 
-    def _set(self, failure: str | None) -> None:
-        self._failure = failure
-        self._state = EngineState.READY if failure is None else EngineState.FAILED
+    async def close(self) -> None:
+        """Nothing was begun."""
+
+    def _unreachable(self, said: str) -> Failure:
+        return Failure(Cause.UNREACHABLE, f"The engine at {self._endpoint.base_url} cannot be used: {said}.")
