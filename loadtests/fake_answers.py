@@ -160,11 +160,6 @@ def usual_logprob(model: str) -> float:
     return -(1 + zlib.crc32(model.encode()) % 10_000) / 10_000
 
 
-def model_card(name: str) -> dict[str, Any]:
-    """An entry of vLLM's /v1/models, without its permissions."""
-    return {"id": name, "object": "model", "created": int(time.time()), "owned_by": "vllm", "root": f"/models/{name}"}
-
-
 def error(message: str, kind: str, status: int, param: str | None = None) -> dict[str, Any]:
     """vLLM's error object; its `code` is the status."""
     return {"error": {"message": message, "type": kind, "param": param, "code": status}}
