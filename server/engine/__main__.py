@@ -1,47 +1,62 @@
 """`python -m server.engine`: settings → vLLM, in this very process.
 
-Everything cheap is checked first; then the process becomes `server.engine.serve`, with an environment that vLLM reads as it is
-imported. A refusal is one line on standard error that starts with `troupe-engine:`, and exit code 2.
+    --standby   import everything, load nothing, and fork an engine when told to on standard input (see `control.py`)
+    --dry-run   print vLLM's arguments and environment as JSON
+
+Everything cheap is checked first. A refusal is one line on standard error that starts with `troupe-engine:`, and exit code 2.
 """
 
+import importlib
 import os
 import sys
+from typing import Any
 
-from pydantic import ValidationError
+import click
 
-from adapters.registry import BaseError, StoreError, read_base
-from adapters.registry.blobs import open_files
-from server.engine.argv import ArgumentError, engine_argv, engine_environment, socket_fits
-from server.engine.cache import make_folder
-from server.engine.machine import find_machine
-from server.engine.settings import EngineSettings
+from server.engine.control import Control
+from server.engine.lifeline import end_with_standard_input
+from server.engine.plan import Plan, Refused, make_plan
+from server.engine.settings import ONE_THREAD
+from server.engine.standby import Host, begin_engine
 
 REFUSED = 2
 
 
-def main() -> None:
+@click.command()
+@click.option("--standby", is_flag=True, help="Stay without a model, and fork an engine on demand.")
+@click.option("--dry-run", is_flag=True, help="Print what vLLM would be told, as JSON, and exit.")
+def main(standby: bool, dry_run: bool) -> None:
+    """Serve the base with LoRA, as the TROUPE_ENGINE_* variables say."""
+    if standby and not ONE_THREAD.items() <= os.environ.items():
+        # Too late for what is imported by now: once more, from the start.
+        os.execve(sys.executable, [sys.executable, "-m", "server.engine", "--standby"], {**os.environ, **ONE_THREAD})  # noqa: S606
+    control = Control() if standby else None
     try:
-        settings = EngineSettings()
-        if settings.socket and not socket_fits(settings.socket):
-            raise ArgumentError(f"The path {settings.socket} is too long for a socket: set TROUPE_ENGINE_SOCKET to a shorter one.")
-        open_files(settings.store)  # only looks whether it is a store's address
-        make_folder(settings.cache_folder)
-        machine = find_machine()
-        argv = engine_argv(settings, read_base(settings.base, settings.quantization), machine)
-    except ValidationError as exc:
-        first = exc.errors()[0]
-        _refuse(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
-    except (ArgumentError, BaseError, StoreError) as exc:
-        _refuse(str(exc))
-    environment = engine_environment(settings, machine, os.environ)
-    os.makedirs(environment["VLLM_CACHE_ROOT"], mode=0o700, exist_ok=True)
-    lifeline = ["--lifeline"] if settings.lifeline else []
-    os.execve(sys.executable, [sys.executable, "-m", "server.engine.serve", *lifeline, *argv], environment)  # noqa: S606
+        plan = make_plan()
+    except Refused as exc:
+        sys.stderr.write(f"troupe-engine: {exc}\n")
+        if control:
+            control.tell("refused", sentence=str(exc))
+        sys.exit(REFUSED)
+    if dry_run:
+        click.echo(plan.to_json(dict(os.environ)))
+        return
+    if control is None:
+        if plan.settings.lifeline:
+            end_with_standard_input()
+        begin_engine(plan.settings.shm)
+    vllm, arguments = _with_vllm(plan)
+    if control is not None and (code := Host(control).run()) is not None:
+        sys.exit(code)
+    vllm.serve(arguments)
 
 
-def _refuse(sentence: str) -> None:
-    sys.stderr.write(f"troupe-engine: {sentence}\n")
-    sys.exit(REFUSED)
+def _with_vllm(plan: Plan) -> tuple[Any, Any]:
+    """`server.engine.serve`, imported only now, as vLLM reads its environment while it is imported; and its arguments."""
+    os.environ.clear()
+    os.environ.update(plan.environment)
+    vllm = importlib.import_module("server.engine.serve")
+    return vllm, vllm.prepare(plan.argv, plan.base.architecture)
 
 
 if __name__ == "__main__":

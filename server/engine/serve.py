@@ -1,37 +1,49 @@
-"""`python -m server.engine.serve [--lifeline] ARGUMENTS…`: vLLM's own API server, imported once.
+"""vLLM's own API server, imported once.
 
-vLLM starts an engine core and its workers as further processes. Spawned, each imports everything again (20 s on two cores); forked
-from here, none does. Nothing of CUDA is initialised in this process before the forks; vLLM itself goes back to spawning if it is.
+vLLM starts an engine core and its workers as further processes, and asks yet another one what the base's architecture can do. Spawned,
+each imports everything again (20 s on two cores); forked from here, none does. Nothing of CUDA is initialised in this process before
+the forks; vLLM itself goes back to spawning if it is.
+
+To be imported when the environment is what vLLM shall read, see `plan.py`.
 """
 
 import contextlib
 import io
 import os
-import signal
 import sys
-import threading
 from typing import Any
 
 import uvloop
-import vllm.model_executor.models.qwen3
+import vllm.v1.engine.async_llm
 import vllm.v1.engine.core
 import vllm.v1.executor.multiproc_executor  # noqa: F401
 from vllm.engine.arg_utils import EngineArgs
 from vllm.entrypoints.launchers.api_server.entry import run_server
 from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args
+from vllm.model_executor.models import ModelRegistry
+from vllm.plugins import load_general_plugins
 from vllm.utils.argparse_utils import FlexibleArgumentParser
 
-LIFELINE = "--lifeline"
 REFUSED = 2
 
 
-def main() -> None:
-    argv = sys.argv[1:]
-    if argv[:1] == [LIFELINE]:
-        argv = argv[1:]
-        threading.Thread(target=_end_with_standard_input, daemon=True).start()
+def prepare(argv: list[str], architecture: str) -> Any:
+    """Everything that a start needs and that does not depend on when it is: plugins, arguments, the base's code. Returns the arguments.
+
+    Exits with one sentence if vLLM does not accept them.
+    """
+    load_general_plugins()
     arguments = parse(argv)
+    known = ModelRegistry.models.get(architecture)
+    if known is not None:
+        # A class that is already here needs no other interpreter to be asked what it can do.
+        ModelRegistry.register_model(architecture, known.load_model_cls())
     _fork_workers()
+    return arguments
+
+
+def serve(arguments: Any) -> None:
+    """Until a signal ends it."""
     uvloop.run(run_server(arguments))
 
 
@@ -60,14 +72,3 @@ def _fork_workers() -> None:
         return config
 
     EngineArgs.create_engine_config = create_then_fork
-
-
-def _end_with_standard_input() -> None:
-    """Whoever started this holds the other end of standard input: when it is gone, so is the whole process group."""
-    while os.read(0, 1024):
-        pass
-    os.killpg(0, signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    main()

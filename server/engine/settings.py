@@ -10,8 +10,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Quantization = Literal["bitsandbytes", "none", "awq", "gptq", "compressed-tensors"]
 
+LoadFormat = Literal["auto", "safetensors", "runai_streamer", "fastsafetensors", "instanttensor", "tensorizer"]
+"""Names of vLLM's own; a test asks it."""
 
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
+"""For two libraries that start threads as they are imported. Nothing of theirs is used here, and who forks should have one thread."""
 
 
 class EngineSettings(BaseSettings):
@@ -44,6 +49,16 @@ class EngineSettings(BaseSettings):
     """GiB for the KV cache. On a GPU the default is what vLLM finds free."""
     max_num_seqs: int | None = Field(default=None, ge=1)
     """Requests in one batch."""
+    compile_cache: Path | None = None
+    """Folder for what vLLM compiles and measures at its first start, for a volume or an image to carry. Below `home` unless set."""
+    cudagraph_sizes: list[int] | None = None
+    """On a GPU: batch sizes whose graphs are captured at the start; others are padded to the next one. Few and small unless set."""
+    cudagraph_specialize_lora: bool = False
+    """On a GPU: capture each graph twice, with LoRA and without, instead of once: faster answers of the base, a longer start."""
+    load_format: LoadFormat = "auto"
+    """How weights are read from disk; only `auto` for a base that bitsandbytes quantizes."""
+    sleep_mode: bool = False
+    """On a GPU: let the gateway put the engine to sleep and wake it, instead of ending and starting it."""
     extra_args: str = ""
     """More arguments for vLLM, as on a command line; checked by vLLM's own parser."""
 
@@ -52,6 +67,8 @@ class EngineSettings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8001, ge=1, le=65535)
     api_key: SecretStr = SecretStr("")
+    shm: str = Field(default="", pattern=r"^[a-z0-9-]{0,40}$")
+    """How the names of its shared memory begin, so that a supervisor finds what a kill has left."""
     lifeline: bool = False
     """End as soon as standard input ends: the supervisor holds the other side, so no engine outlives it."""
 
@@ -63,6 +80,13 @@ class EngineSettings(BaseSettings):
             raise ValueError("TROUPE_ENGINE_MAX_CPU_LORAS must not be below TROUPE_ENGINE_MAX_LORAS: raise it or leave it out")
         if self.socket is None and self.host not in ("127.0.0.1", "::1", "localhost") and not self.api_key.get_secret_value():
             raise ValueError("an engine that listens on a network needs a key: set TROUPE_ENGINE_API_KEY")
+        if self.quantization == "bitsandbytes" and self.load_format != "auto":
+            raise ValueError(
+                f"TROUPE_ENGINE_LOAD_FORMAT={self.load_format} cannot go with bitsandbytes, which reads the weights itself: "
+                "leave it out, or set TROUPE_ENGINE_QUANTIZATION"
+            )
+        if self.cudagraph_sizes is not None and (not self.cudagraph_sizes or min(self.cudagraph_sizes) < 1):
+            raise ValueError("TROUPE_ENGINE_CUDAGRAPH_SIZES must be a list of positive numbers, such as [1, 2, 4, 8]")
         try:
             shlex.split(self.extra_args)
         except ValueError as exc:
@@ -75,12 +99,16 @@ class EngineSettings(BaseSettings):
         told["API_KEY"] = self.api_key.get_secret_value()
         shared = {"TROUPE_BASE": str(told.pop("BASE")), "TROUPE_HOME": str(told.pop("HOME")), "TROUPE_STORE_URL": told.pop("STORE_URL")}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TROUPE_")}
-        return {**inherited, **shared, **{f"TROUPE_ENGINE_{name}": str(value) for name, value in told.items()}}
+        return {**inherited, **ONE_THREAD, **shared, **{f"TROUPE_ENGINE_{name}": str(value) for name, value in told.items()}}
 
     @property
     def store(self) -> str:
         """The store, as `BlobStore` takes it."""
         return self.store_url or str((self.home.expanduser() / "registry" / "store").absolute())
+
+    @property
+    def compile_cache_folder(self) -> Path:
+        return (self.compile_cache or self.home / "cache").expanduser().absolute()
 
     @property
     def cache_folder(self) -> Path:
