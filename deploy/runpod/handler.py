@@ -7,7 +7,10 @@ from runpod.serverless.modules.rp_logger import RunPodLogger
 
 from deploy.runpod.settings import WorkerSettings, engine_environment
 from deploy.runpod.worker import Worker
+from server.fleet.fleet import Fleet
+from server.fleet.lifecycle import Policy
 from server.fleet.local import LocalEngine, Timing
+from server.fleet.watchdog import Watchdog
 
 
 def main() -> None:
@@ -22,8 +25,10 @@ def main() -> None:
         environment=engine_environment(socket, api_key),
         timing=Timing(start=settings.start_timeout),
     )
+    # The platform decides when a worker goes; for as long as it is there, its engine is, too.
+    fleet = Fleet(engine, Policy(always=True), watchdog=Watchdog())
     worker = Worker(
-        engine,
+        fleet,
         concurrency=settings.concurrency,
         start_timeout=settings.start_timeout,
         stall_timeout=settings.stall_timeout,

@@ -108,7 +108,16 @@ def test_the_engine_cannot_write_what_it_serves() -> None:
     mounts = {mount["name"]: mount for mount in container("engine")["volumeMounts"]}
     claims = [volume["persistentVolumeClaim"] for volume in pod("engine")["volumes"] if "persistentVolumeClaim" in volume]
     assert mounts["base"]["readOnly"] is mounts["registry"]["readOnly"] is True
-    assert all(claim["readOnly"] for claim in claims)
+    assert {claim["claimName"] for claim in claims if not claim.get("readOnly")} == {"compiled"}
+
+
+def test_what_the_engine_compiled_outlives_its_pod() -> None:
+    """The next pod finds it on a volume of its own, where the engine is told to keep it."""
+    folder = {variable["name"]: variable.get("value") for variable in container("engine")["env"]}["TROUPE_ENGINE_COMPILE_CACHE"]
+    mounts = {mount["mountPath"]: mount["name"] for mount in container("engine")["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in pod("engine")["volumes"]}
+    assert folder
+    assert "persistentVolumeClaim" in volumes[mounts[folder]]
 
 
 @both_pods

@@ -11,6 +11,7 @@ import pytest
 
 from loadtests.fake_engine import FakeEngine, FakeSettings, Fault, Voice
 from server.fleet.engine import Cause, Endpoint, EngineDown, Failure
+from server.fleet.fake import ScriptedEngine
 from server.fleet.sleeping import NEAR, RESIDENT, Bounds, SleepingEngine
 
 ZIZOU, GREYBEARDS = "zizou-0123456789abcdef", "greybeards-fedcba9876543210"
@@ -20,52 +21,34 @@ SOON = Bounds(sleep=0.5, wake=0.5)
 
 
 class Process:
-    """An `Engine` in this process: a new stand-in at each start, and a record of how each ended."""
+    """The engine that sleeps: a new stand-in at each start, and a record of how each ended."""
 
     def __init__(self, socket: Path, settings: FakeSettings) -> None:
         self.endpoint = Endpoint("http://engine", socket=socket, api_key=settings.api_key)
-        self.engine: FakeEngine | None = None
-        self.starts = 0
-        self.ends: list[str] = []
-        self.broken = False
-        """Starts fail."""
+        self.engine = ScriptedEngine(self.endpoint, up=self._up, down=self._down)
         self._settings = settings
-        self._gone = asyncio.Event()
+        self._fake: FakeEngine | None = None
 
-    async def open(self) -> None: ...
+    async def _up(self) -> None:
+        self._fake = FakeEngine(self._settings, socket=self.endpoint.socket)
+        await self._fake.start()
 
-    async def start(self) -> None:
-        assert self.engine is None, "two at a time"
-        if self.broken:
-            raise EngineDown(Failure(Cause.CRASHED, "broken"))
-        self.starts += 1
-        self._gone.clear()
-        self.engine = FakeEngine(self._settings, socket=self.endpoint.socket)
-        await self.engine.start()
+    async def _down(self) -> None:
+        await self.fake.stop()
+        self._fake = None
 
-    async def wait(self) -> Failure:
-        await self._gone.wait()
-        return Failure(Cause.KILLED, "it was killed")
+    @property
+    def starts(self) -> int:
+        return self.engine.started
 
-    async def stop(self, *, force: bool = False) -> None:
-        if self.engine is not None:
-            self.ends.append("killed" if force else "stopped")
-            await self.die()
-
-    async def close(self) -> None:
-        await self.stop()
-
-    async def die(self) -> None:
-        """By itself, as far as whoever watches can tell."""
-        if self.engine is not None:
-            await self.engine.stop()
-        self.engine = None
-        self._gone.set()
+    @property
+    def ends(self) -> list[str]:
+        return ["killed" if force else "stopped" for force in self.engine.stopped]
 
     @property
     def fake(self) -> FakeEngine:
-        assert self.engine is not None
-        return self.engine
+        assert self._fake is not None
+        return self._fake
 
     async def loads(self, *models: str) -> None:
         """Somebody talks with each of these."""
@@ -98,7 +81,7 @@ async def awake(
     folder: Path, *adapters: str, settings: FakeSettings = SETTINGS, level: int = 1, bounds: Bounds | None = None
 ) -> AsyncIterator[Pair]:
     process = Process(folder / "e.sock", settings)
-    engine = SleepingEngine(process, level=level, bounds=bounds)
+    engine = SleepingEngine(process.engine, level=level, bounds=bounds)
     await engine.open()
     await engine.start()
     await process.loads(*adapters)
@@ -106,7 +89,7 @@ async def awake(
         yield engine, process
     finally:
         await engine.close()
-        assert process.engine is None
+        assert not process.engine.alive
 
 
 @pytest.mark.parametrize("level", [1, 2])
@@ -193,7 +176,7 @@ async def test_what_rounding_does_is_no_harm(tmp_path: Path) -> None:
 async def test_a_death_asleep_is_a_fresh_start(tmp_path: Path) -> None:
     """Nobody watches an engine that sleeps, so it is found when it is needed."""
     async with slept(tmp_path, ZIZOU) as (engine, process):
-        await process.die()
+        await process.engine.die()
         await engine.start()
         assert process.starts == 2
 
@@ -205,7 +188,7 @@ async def test_a_death_while_it_wakes_is_found_at_once(tmp_path: Path) -> None:
         starting = asyncio.create_task(engine.start())
         await asyncio.sleep(0.1)
         assert not starting.done()
-        await process.die()
+        await process.engine.die()
         await asyncio.wait_for(starting, 20)
         assert process.starts == 2
 
@@ -250,15 +233,15 @@ async def test_force_really_ends_it(tmp_path: Path, asleep: bool) -> None:
 async def test_stopping_twice_is_stopping_once(tmp_path: Path) -> None:
     """Asleep, ended, or never started."""
     process = Process(tmp_path / "e.sock", SETTINGS)
-    engine = SleepingEngine(process)
+    engine = SleepingEngine(process.engine)
     await engine.stop()
     await engine.start()
     await engine.stop()
     await engine.stop()
-    assert (process.fake.sleep_mode.naps, process.ends) == (1, [])
+    assert (process.fake.sleep_mode.naps, process.ends) == (1, ["stopped"])
     await engine.close()
     await engine.stop()
-    assert process.ends == ["stopped"]
+    assert (process.engine.alive, process.engine.closed) == (False, True)
 
 
 async def test_only_so_many_adapters_sleep(tmp_path: Path) -> None:
@@ -274,10 +257,10 @@ async def test_a_start_that_fails_leaves_nothing(tmp_path: Path) -> None:
     """What slept and did not wake is gone, and the failure of the fresh start is told."""
     async with slept(tmp_path, ZIZOU) as (engine, process):
         process.fake.settings = replace(SETTINGS, forgets=True)
-        process.broken = True
+        process.engine.will(Failure(Cause.CRASHED, "broken"))
         with pytest.raises(EngineDown):
             await engine.start()
-        assert (process.ends, process.engine, engine.asleep) == (["killed"], None, False)
+        assert (process.ends, process.engine.alive, engine.asleep) == (["killed"], False, False)
 
 
 async def test_a_start_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
@@ -289,7 +272,7 @@ async def test_a_start_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
         starting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await starting
-        assert (process.ends, process.engine, engine.asleep) == (["killed"], None, False)
+        assert (process.ends, process.engine.alive, engine.asleep) == (["killed"], False, False)
 
 
 async def test_a_stop_that_is_cancelled_leaves_nothing_half_asleep(tmp_path: Path) -> None:
@@ -301,14 +284,14 @@ async def test_a_stop_that_is_cancelled_leaves_nothing_half_asleep(tmp_path: Pat
         stopping.cancel()
         with pytest.raises(asyncio.CancelledError):
             await stopping
-        assert (process.ends, process.engine, engine.asleep) == (["killed"], None, False)
+        assert (process.ends, process.engine.alive, engine.asleep) == (["killed"], False, False)
 
 
 async def test_a_death_awake_is_told_and_the_next_start_is_fresh(tmp_path: Path) -> None:
     """`wait` is the engine's own."""
     async with awake(tmp_path, ZIZOU) as (engine, process):
         waiting = asyncio.create_task(engine.wait())
-        await process.die()
+        await process.engine.die()
         assert (await waiting).cause is Cause.KILLED
         await engine.stop()
         await engine.start()
