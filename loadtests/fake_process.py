@@ -137,6 +137,8 @@ def _bear_core(shm: str) -> socket.socket:
     parent = os.getpid()
     if os.fork():
         there.close()
+        if not here.recv(1):  # as the real one, it listens once its core is there
+            os._exit(CRASHED)
         return here
     try:
         here.close()
@@ -171,6 +173,7 @@ def _be_core(line: socket.socket, worker: socket.socket, block: Path | None) -> 
     """Hand every beat on to the worker and back. Ends calmly with the API server's calm end, and badly with the worker."""
     if block is not None:
         block.write_bytes(b"\0" * 4096)
+    line.sendall(b".")
     while True:
         readable, _, _ = select.select([line, worker], [], [])
         if worker in readable:

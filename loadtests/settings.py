@@ -1,6 +1,7 @@
 """Where the load goes, from the environment; and whether that is a machine one may load without asking."""
 
 import ipaddress
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, field_validator
@@ -22,6 +23,15 @@ class LoadSettings(BaseSettings):
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must look like http://host:port")
         return url.rstrip("/").removesuffix("/v1")
+
+
+class FakeEngineSettings(BaseSettings):
+    """`TROUPE_ENGINE_SOCKET` and `TROUPE_ENGINE_API_KEY`: what a fleet tells an engine, and so the fake one."""
+
+    model_config = SettingsConfigDict(env_prefix="TROUPE_ENGINE_", frozen=True, extra="ignore")
+
+    socket: Path | None = None
+    api_key: SecretStr = SecretStr("")
 
 
 def is_loopback(url: str) -> bool:
