@@ -9,25 +9,24 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
-from typing import TypeVar
+from collections.abc import AsyncIterator, Coroutine
 
 from server.fleet import lifecycle
 from server.fleet.engine import Cause, Endpoint, Engine, EngineDown, EngineState, Failure
-from server.fleet.errors import DeadlinePassed, EngineAsleep, FleetError, QueueFull, Stopping, WakeFailed
+from server.fleet.errors import DeadlinePassed, EngineAsleep, QueueFull, Stopping, WakeFailed
+from server.fleet.guards import Ask, Guards
 from server.fleet.health import healthy
 from server.fleet.lifecycle import Action, Condition, Distrusted, Gone, NotStarted, Policy, Report, Seen, Started, Stopped
 from server.fleet.timing import Clock, Pause, pause_for
+from server.fleet.waiting import Waiters
 from server.fleet.watchdog import Watchdog
 
+__all__ = ["Fleet", "Lease", "Policy"]
+
 log = logging.getLogger("troupe.fleet")
-T = TypeVar("T")
 
 USUAL_WAKE = 10.0
 """Seconds that a wake is taken to need before there was one."""
-ASK_AGAIN = 0.25
-"""Seconds between two health questions to an engine that is in doubt."""
 
 
 class Lease:
@@ -46,45 +45,15 @@ class Lease:
 
     def progressed(self) -> None:
         """Bytes came from the engine: it lives."""
-        self._fleet.progressed(self.epoch)
+        self._fleet.note_progress(self)
 
     def lost(self) -> None:
         """The engine broke this request off: later leases wait until it is known whether it still lives."""
-        self._fleet.doubt(self.epoch)
+        self._fleet.note_lost(self)
 
     def distrust(self) -> None:
         """What the engine computed were no numbers: have it replaced when its requests in flight are done."""
-        self._fleet.distrust(self.epoch)
-
-
-@dataclass(eq=False)
-class _Waiter:
-    given: "asyncio.Future[Lease]"
-    came: float
-    deadline: float | None
-    woke: bool
-
-
-@dataclass
-class _Guards:
-    """What watches an engine that is ready."""
-
-    wait: "asyncio.Task[Failure]"
-    watchdog: "asyncio.Task[Failure] | None" = None
-    doubt: "asyncio.Task[Failure | None] | None" = None
-
-    def tasks(self) -> "list[asyncio.Task[Failure] | asyncio.Task[Failure | None]]":
-        return [task for task in (self.wait, self.watchdog, self.doubt) if task is not None]
-
-
-@dataclass
-class Tally:
-    """What happened so far, for metrics."""
-
-    wakes: int = 0
-    failed_wakes: int = 0
-    last_wake_seconds: float | None = None
-    began: float = field(default=0.0, repr=False)
+        self._fleet.note_distrust(self)
 
 
 class Fleet:
@@ -98,7 +67,7 @@ class Fleet:
         watchdog: Watchdog | None = None,
         clock: Clock = time.monotonic,
         pause: Pause = pause_for,
-        ask: Callable[[Endpoint], Awaitable[bool]] = healthy,
+        ask: Ask = healthy,
     ) -> None:
         """`ask`: whether an engine in doubt answers a health question. `clock` and `pause` belong together."""
         self._engine = engine
@@ -106,20 +75,27 @@ class Fleet:
         self._watchdog = watchdog
         self._clock, self._pause, self._ask = clock, pause, ask
         self._condition = Condition()
-        self._tally = Tally()
-        self._stopping = False
         self._news, self._change = asyncio.Event(), asyncio.Event()
-        self._waiters: dict[_Waiter, None] = {}
+        self._waiters: Waiters[Lease] = Waiters(self._give_back)
         self._held: Counter[int] = Counter()
         self._counting = 0
-        self._epoch = self._moved = 0
+        """Leases that count as activity."""
         self._last_activity: float | None = None
+        self._epoch = 0
+        self._moved = 0
+        """How often the engine's callers got bytes of it."""
         self._distrusted = False
         self._work: asyncio.Task[Report] | None = None
-        self._guards: _Guards | None = None
+        """A start or a stop that is under way."""
+        self._guards: Guards | None = None
+        """There while the engine is ready, or drains before its stop."""
         self._loop: asyncio.Task[None] | None = None
-
-    # What others may see
+        self._wake_began = 0.0
+        self.stopping = False
+        self.wakes = 0
+        """Engines that became ready."""
+        self.failed_wakes = 0
+        self.last_wake_seconds: float | None = None
 
     @property
     def state(self) -> EngineState:
@@ -131,10 +107,6 @@ class Fleet:
         return self._condition.failure
 
     @property
-    def stopping(self) -> bool:
-        return self._stopping
-
-    @property
     def waiting(self) -> int:
         return len(self._waiters)
 
@@ -143,30 +115,15 @@ class Fleet:
         return self._held.total()
 
     @property
-    def wakes(self) -> int:
-        """Engines that became ready."""
-        return self._tally.wakes
-
-    @property
-    def failed_wakes(self) -> int:
-        return self._tally.failed_wakes
-
-    @property
-    def last_wake_seconds(self) -> float | None:
-        return self._tally.last_wake_seconds
-
-    @property
     def idle_seconds(self) -> float | None:
         """Since the last request ended; None while there is one, and before the first."""
-        if self._waiters or self._counting or self._last_activity is None:
+        if len(self._waiters) or self._counting or self._last_activity is None:
             return None
         return self._clock() - self._last_activity
 
     async def wait_for_change(self) -> None:
         """Returns at the next change of state."""
         await self._change.wait()
-
-    # Life
 
     async def open(self) -> None:
         await self._engine.open()
@@ -176,28 +133,33 @@ class Fleet:
 
     def begin_stop(self) -> None:
         """No new leases: whoever asks or waits is told Stopping. Leases that are held go on."""
-        self._stopping = True
-        self._tell(lambda waiter: Stopping())
+        self.stopping = True
+        self._waiters.tell(lambda _: Stopping())
         self._news.set()
 
     async def close(self) -> None:
         """End everything, leases in flight included: the engine goes away under them."""
         self.begin_stop()
         loop, self._loop = self._loop, None
+        guards, self._guards = self._guards, None
+        work, self._work = self._work, None
         try:
             if loop is not None:
                 loop.cancel()
                 await asyncio.gather(loop, return_exceptions=True)
-            await self._let_go()
+            if guards is not None:
+                await guards.end()
+            if work is not None:
+                if self.state is EngineState.WAKING:
+                    work.cancel()  # a stop is waited for instead
+                await asyncio.gather(work, return_exceptions=True)
         finally:
             await self._engine.close()
             self._become(Condition())
 
-    # Callers
-
     def wake(self) -> None:
         """Demand without a caller: somebody will soon ask. Returns at once."""
-        if not self._stopping:
+        if not self.stopping:
             self._last_activity = self._clock()
             self._news.set()
 
@@ -208,44 +170,32 @@ class Fleet:
         `deadline`: seconds from now that the caller will wait at most. `counts=False` is for our own errands: they wake nobody (but raise
         EngineAsleep at once), and are no reason to stay awake.
         """
-        lease = self._lease_now(counts) or await self._lease_later(deadline)
+        if self.stopping:
+            raise Stopping
+        if self._available():
+            lease = self._give(self._clock(), counts=counts)
+        elif counts:
+            lease = await self._wait(deadline)
+        else:
+            raise EngineAsleep
         try:
             yield lease
         finally:
             self._give_back(lease)
 
-    def _lease_now(self, counts: bool) -> Lease | None:
-        if self._stopping:
-            raise Stopping
-        if self._available():
-            return self._give(self._clock(), counts=counts)
-        if not counts:
-            raise EngineAsleep
-        return None
-
-    async def _lease_later(self, deadline: float | None) -> Lease:
+    async def _wait(self, deadline: float | None) -> Lease:
         now = self._clock()
         until = None if deadline is None else now + deadline
         if lifecycle.hopeless(self._condition, self._policy, now=now, deadline=until):
-            raise self._hopeless(now)
+            raise self._wake_failed(now)
         if len(self._waiters) >= self._policy.max_waiting:
             raise QueueFull(retry_after=self._expected(now))
-        waiter = _Waiter(asyncio.get_running_loop().create_future(), now, until, woke=self.state is not EngineState.READY)
-        self._waiters[waiter] = None
         self._last_activity = now
         self._news.set()
-        try:
-            return await waiter.given
-        except asyncio.CancelledError:
-            # Cancelled in the very turn in which it was given something.
-            if waiter.given.done() and not waiter.given.cancelled() and waiter.given.exception() is None:
-                self._give_back(waiter.given.result())
-            raise
-        finally:
-            self._waiters.pop(waiter, None)
+        return await self._waiters.join(now, deadline=until, woke=self.state is not EngineState.READY)
 
     def _available(self) -> bool:
-        return self._condition.state is EngineState.READY and self._guards is not None and self._guards.doubt is None
+        return self._condition.state is EngineState.READY and self._guards is not None and not self._guards.doubtful
 
     def _give(self, now: float, *, counts: bool = True, waited: float = 0.0, woke: bool = False) -> Lease:
         self._held[self._epoch] += 1
@@ -263,69 +213,54 @@ class Fleet:
             del self._held[lease.epoch]
             self._news.set()
 
-    # What leases tell
-
-    def progressed(self, epoch: int) -> None:
-        if epoch == self._epoch:
+    def note_progress(self, lease: Lease) -> None:
+        if lease.epoch == self._epoch:
             self._moved += 1
 
-    def doubt(self, epoch: int) -> None:
-        if epoch == self._epoch and self._available() and self._guards is not None:
-            self._guards.doubt = self._task(_guarded(self._find_out()))
+    def note_lost(self, lease: Lease) -> None:
+        if lease.epoch == self._epoch and self.state is EngineState.READY and self._guards is not None:
+            self._guards.doubt()
 
-    def distrust(self, epoch: int) -> None:
-        if epoch == self._epoch and self.state is EngineState.READY:
+    def note_distrust(self, lease: Lease) -> None:
+        if lease.epoch == self._epoch and self.state is EngineState.READY:
             self._distrusted = True
             self._news.set()
-
-    # The loop
 
     async def _run(self) -> None:
         try:
             while True:
                 self._news.clear()
                 look = self._advance()
-                await self._pause(self._news, None if look is None else look - self._clock())
+                await self._pause(self._news, None if look is None else max(0.0, look - self._clock()))
+        except Exception:  # a bug of ours, reported here and by `stopping`
+            log.exception("The fleet's loop broke: nothing is woken any more.")
+            raise
         finally:
-            self.begin_stop()  # also if it ends by a bug of ours: nobody may wait for a loop that is not there
+            self.begin_stop()  # nobody may wait for a loop that is not there
 
     def _advance(self) -> float | None:
         """Take in what happened, until nothing more follows from it; when to look again."""
         while True:
             now, report = self._clock(), self._report()
             told = lifecycle.step(self._condition, self._seen(now, report), self._policy)
-            moved = told.condition is not self._condition
-            if moved:
-                self._become(told.condition)
+            changed = told.condition != self._condition
+            self._become(told.condition)
             self._act(told.action, now)
             self._serve(now)
-            if report is None and not moved:
-                deadlines = [waiter.deadline for waiter in self._waiters if waiter.deadline is not None]
-                return min((time for time in (told.look, *deadlines) if time is not None), default=None)
+            if report is None and not changed:
+                return min((at for at in (told.look, self._waiters.next_deadline()) if at is not None), default=None)
 
     def _seen(self, now: float, report: Report | None) -> Seen:
-        return Seen(
-            now=now,
-            waiting=len(self._waiters),
-            in_flight=self._held[self._epoch],
-            last_activity=self._last_activity,
-            stopping=self._stopping,
-            report=report,
-        )
+        waiting, in_flight = len(self._waiters), self._held[self._epoch]
+        return Seen(now, waiting, in_flight, self._last_activity, stopping=self.stopping, report=report)
 
     def _report(self) -> Report | None:
-        """The next thing that happened, told once."""
-        work, guards = self._work, self._guards
-        if work is not None and work.done():
-            self._work = None
+        """The next thing that happened."""
+        if self._work is not None and self._work.done():
+            work, self._work = self._work, None
             return work.result()
-        if guards is not None:
-            for task in guards.tasks():
-                failure = task.result() if task.done() else None
-                if failure is not None:
-                    return Gone(failure)
-            if guards.doubt is not None and guards.doubt.done():
-                guards.doubt = None
+        if self._guards is not None and (failure := self._guards.failure()):
+            return Gone(failure)
         if self._distrusted:
             self._distrusted = False
             return Distrusted()
@@ -339,26 +274,26 @@ class Fleet:
             log.warning("The engine is not there (%s): %s", condition.failure.cause, condition.failure.sentence)
         else:
             log.info("The engine is %s.", condition.state)
-        if before.state is EngineState.WAKING:
-            self._note_wake(condition.state)
+        if before.state is EngineState.WAKING and condition.state is EngineState.FAILED:
+            self.failed_wakes += 1
+        if condition.state is EngineState.READY:
+            self.wakes += 1
+            self.last_wake_seconds = self._clock() - self._wake_began
+            self._begin_guards()
         self._change.set()
         self._change = asyncio.Event()
 
-    def _note_wake(self, became: EngineState) -> None:
-        if became is EngineState.READY:
-            self._tally.wakes += 1
-            self._tally.last_wake_seconds = self._clock() - self._tally.began
-            self._distrusted = False
-            self._guards = _Guards(wait=self._task(_guarded(self._engine.wait())))
-            if self._watchdog is not None:
-                self._guards.watchdog = self._task(_guarded(self._watchdog.watch(self._engine.endpoint, lambda: self._moved)))
-        elif became is EngineState.FAILED:
-            self._tally.failed_wakes += 1
+    def _begin_guards(self) -> None:
+        timeout = self._policy.doubt_timeout
+        self._guards = Guards(self._engine, self._news.set, ask=self._ask, clock=self._clock, pause=self._pause, doubt_timeout=timeout)
+        if self._watchdog is not None:
+            self._guards.add(self._watchdog, lambda: self._moved)
 
     def _act(self, action: Action, now: float) -> None:
         if action is Action.START:
             self._epoch += 1
-            self._tally.began = now
+            self._distrusted = False
+            self._wake_began = now
             self._work = self._task(self._start())
         elif action in (Action.STOP, Action.KILL):
             guards, self._guards = self._guards, None
@@ -367,91 +302,45 @@ class Fleet:
     def _serve(self, now: float) -> None:
         """Give to those who wait what they can be given now: an engine, or a reason."""
         if self._available():
-            for waiter in self._waiters:
-                if not waiter.given.done():
-                    waiter.given.set_result(self._give(now, waited=now - waiter.came, woke=waiter.woke))
-            self._waiters.clear()
+            self._waiters.release(lambda each: self._give(now, waited=now - each.came, woke=each.woke))
             return
         condition, policy = self._condition, self._policy
-        self._tell(lambda each: self._hopeless(now) if lifecycle.hopeless(condition, policy, now=now, deadline=each.deadline) else None)
-        self._tell(lambda each: DeadlinePassed(retry_after=self._expected(now)) if _passed(each, now) else None)
+        self._waiters.tell(
+            lambda each: self._wake_failed(now) if lifecycle.hopeless(condition, policy, now=now, deadline=each.deadline) else None
+        )
+        self._waiters.tell(
+            lambda each: DeadlinePassed(retry_after=self._expected(now)) if each.deadline is not None and now >= each.deadline else None
+        )
 
-    def _tell(self, reason: Callable[[_Waiter], FleetError | None]) -> None:
-        for waiter in list(self._waiters):
-            error = reason(waiter)
-            if error is not None:
-                del self._waiters[waiter]
-                if not waiter.given.done():
-                    waiter.given.set_exception(error)
-
-    def _hopeless(self, now: float) -> WakeFailed:
+    def _wake_failed(self, now: float) -> WakeFailed:
         failure = self._condition.failure or Failure(Cause.CRASHED, "The engine failed.")
         return WakeFailed(failure, retry_after=self._condition.retry_at - now)
 
     def _expected(self, now: float) -> float:
         """Seconds until there may be an engine."""
-        usual = self._tally.last_wake_seconds or USUAL_WAKE
-        begun = now - self._tally.began if self.state is EngineState.WAKING else 0.0
-        return max(1.0, usual - begun)
-
-    # What takes time
+        usual = self.last_wake_seconds or USUAL_WAKE
+        return usual - (now - self._wake_began) if self.state is EngineState.WAKING else usual
 
     async def _start(self) -> Report:
         try:
             await self._engine.start()
         except EngineDown as exc:
             return NotStarted(exc.failure)
-        except Exception as exc:  # a bug in one kind of engine must not end the loop for which everybody waits
+        except Exception as exc:  # a bug in one kind of engine must not end the loop for which everybody waits: it is a failed wake
             log.exception("The engine's start broke.")
             return NotStarted(Failure(Cause.CRASHED, f"Starting the engine broke ({type(exc).__name__}); the log says where."))
         return Started()
 
-    async def _stop(self, guards: _Guards | None, *, force: bool) -> Report:
-        await _cancel(*(guards.tasks() if guards else ()))
+    async def _stop(self, guards: Guards | None, *, force: bool) -> Report:
+        if guards is not None:
+            await guards.end()
         try:
             await self._engine.stop(force=force)
         except Exception:  # as above; the next start tells whether anything is in its way
             log.exception("The engine's stop broke.")
         return Stopped()
 
-    async def _find_out(self) -> Failure | None:
-        """None once it answers a health question; a failure when it did not for too long. If it dies, `wait` knows first."""
-        began, never = self._clock(), asyncio.Event()
-        while not await self._ask(self._engine.endpoint):
-            if self._clock() - began >= self._policy.doubt_timeout:
-                return Failure(Cause.HUNG, "The engine broke a request off and does not answer any more.")
-            await self._pause(never, ASK_AGAIN)
-        return None
-
-    async def _let_go(self) -> None:
-        """Nothing of ours uses the engine after this. A start is cancelled; a stop is waited for."""
-        guards, self._guards = self._guards, None
-        work, self._work = self._work, None
-        await _cancel(*(guards.tasks() if guards else ()))
-        if work is not None:
-            if self.state is EngineState.WAKING:
-                work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
-
-    def _task(self, work: Coroutine[None, None, T]) -> "asyncio.Task[T]":
+    def _task(self, work: Coroutine[None, None, Report]) -> "asyncio.Task[Report]":
         task = asyncio.create_task(work)
         task.add_done_callback(lambda _: self._news.set())
         return task
-
-
-async def _guarded(guard: Coroutine[None, None, T]) -> T | Failure:
-    try:
-        return await guard
-    except Exception as exc:  # as at a start: nobody would watch the engine any more, so it is replaced
-        log.exception("What watches the engine broke.")
-        return Failure(Cause.CRASHED, f"Watching the engine broke ({type(exc).__name__}); the log says where.")
-
-
-async def _cancel(*tasks: "asyncio.Task[Failure] | asyncio.Task[Failure | None]") -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _passed(waiter: _Waiter, now: float) -> bool:
-    return waiter.deadline is not None and now >= waiter.deadline

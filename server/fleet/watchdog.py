@@ -8,7 +8,9 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
 
 import aiohttp
 
@@ -21,66 +23,105 @@ _COUNTERS = re.compile(r"^vllm:(?:generation|prompt)_tokens_total(?:\{[^}]*\})?\
 """vllm/v1/metrics/loggers.py; prometheus_client adds `_total`."""
 
 
+class Signs(Protocol):
+    """Proofs of life that have to be asked for."""
+
+    def ask(self) -> None:
+        """Ask, unless an earlier question is still open. Returns at once."""
+        ...
+
+    def seen(self) -> bool:
+        """Whether a token was proved since the last call."""
+        ...
+
+
+class EngineSigns:
+    """`Signs` of an engine that speaks vLLM's API: at most one probe and one look at the counters at a time."""
+
+    def __init__(self, session: aiohttp.ClientSession, base_url: str) -> None:
+        self._session, self._base_url = session, base_url.rstrip("/")
+        self._probe: asyncio.Task[bool] | None = None
+        self._look: asyncio.Task[float | None] | None = None
+        self._counted: float | None = None
+
+    def ask(self) -> None:
+        self._probe = self._probe or asyncio.create_task(self._generate())
+        self._look = self._look or asyncio.create_task(self._count())
+
+    def seen(self) -> bool:
+        seen = False
+        if self._probe is not None and self._probe.done():
+            seen, self._probe = self._probe.result(), None
+        if self._look is not None and self._look.done():
+            now, self._look = self._look.result(), None
+            if now is not None:
+                seen = seen or (self._counted is not None and now != self._counted)
+                self._counted = now
+        return seen
+
+    async def end(self) -> None:
+        tasks = [task for task in (self._probe, self._look) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _generate(self) -> bool:
+        """True if a token came, or if none can be had this way (a refusal): then nothing is held against the engine."""
+        try:
+            async with self._session.post(self._base_url + "/v1/completions", json=PROBE) as answer:
+                await answer.read()
+                return answer.status < 500
+        except (aiohttp.ClientError, OSError):
+            return False
+
+    async def _count(self) -> float | None:
+        """All tokens read and made so far; None if it does not say."""
+        try:
+            async with self._session.get(self._base_url + "/metrics") as answer:
+                found = _COUNTERS.findall(await answer.text())
+            return sum(map(float, found)) if found else None
+        except (aiohttp.ClientError, OSError, ValueError):
+            return None
+
+
+@contextlib.asynccontextmanager
+async def engine_signs(endpoint: Endpoint) -> AsyncIterator[Signs]:
+    async with session_for(endpoint, timeout=None) as session:
+        signs = EngineSigns(session, endpoint.base_url)
+        try:
+            yield signs
+        finally:
+            await signs.end()
+
+
 class Watchdog:
     """Looks every `beat` seconds; without progress for `hang_timeout` the engine is hung."""
 
     def __init__(
-        self, *, hang_timeout: float = 30.0, beat: float | None = None, clock: Clock = time.monotonic, pause: Pause = pause_for
+        self,
+        *,
+        hang_timeout: float = 30.0,
+        beat: float = 5.0,
+        clock: Clock = time.monotonic,
+        pause: Pause = pause_for,
+        signs: Callable[[Endpoint], AbstractAsyncContextManager[Signs]] = engine_signs,
     ) -> None:
         self._hang_timeout = hang_timeout
-        self._beat = min(5.0, hang_timeout / 4) if beat is None else beat
-        self._clock, self._pause = clock, pause
+        self._beat = min(beat, hang_timeout / 4)
+        self._clock, self._pause, self._signs = clock, pause, signs
 
     async def watch(self, endpoint: Endpoint, moved: Callable[[], int]) -> Failure:
         """Returns when the engine hangs. `moved` counts what callers got of it: only whether it changes is looked at."""
         never = asyncio.Event()
-        silent, last = 0.0, moved()
-        counted: float | None = None
-        async with session_for(endpoint, timeout=None) as session:
-            probe: asyncio.Task[bool] | None = None
-            looking: asyncio.Task[float | None] | None = None
-            try:
-                while silent < self._hang_timeout:
-                    began = self._clock()
-                    await self._pause(never, self._beat)
-                    # A pause that took long says that we ourselves were stopped: that time is not held against the engine.
-                    silent += min(self._clock() - began, 2 * self._beat)
-                    if last != (last := moved()):
-                        silent = 0.0
-                        continue
-                    if probe is not None and probe.done():
-                        silent = 0.0 if probe.result() else silent
-                        probe = None
-                    if looking is not None and looking.done():
-                        before, counted = counted, looking.result() or counted
-                        silent = 0.0 if before is not None and counted != before else silent
-                        looking = None
-                    probe = probe or asyncio.create_task(_probe(session, endpoint))
-                    looking = looking or asyncio.create_task(_counters(session, endpoint))
-            finally:
-                for task in (probe, looking):
-                    if task is not None:
-                        task.cancel()
-                        with contextlib.suppress(asyncio.CancelledError):
-                            await task
+        silence, last = 0.0, moved()
+        async with self._signs(endpoint) as signs:
+            while silence < self._hang_timeout:
+                began = self._clock()
+                await self._pause(never, self._beat)
+                # A pause that took long says that we were stopped ourselves: that time is not held against the engine.
+                passed = min(self._clock() - began, 2 * self._beat)
+                proved, flowed = signs.seen(), last != (last := moved())
+                silence = 0.0 if proved or flowed else silence + passed
+                if silence:
+                    signs.ask()
         return Failure(Cause.HUNG, f"The engine made no token for {self._hang_timeout:g} s, though it was asked for one.")
-
-
-async def _probe(session: aiohttp.ClientSession, endpoint: Endpoint) -> bool:
-    """True if a token came, or if a token cannot be had this way: then nothing is known, and nothing is held against the engine."""
-    try:
-        async with session.post(endpoint.base_url.rstrip("/") + "/v1/completions", json=PROBE) as answer:
-            await answer.read()
-            return answer.status < 500
-    except (aiohttp.ClientError, OSError):
-        return False
-
-
-async def _counters(session: aiohttp.ClientSession, endpoint: Endpoint) -> float | None:
-    """All tokens read and made so far; None if it does not say."""
-    try:
-        async with session.get(endpoint.base_url.rstrip("/") + "/metrics") as answer:
-            found = _COUNTERS.findall(await answer.text())
-        return sum(map(float, found)) if found else None
-    except (aiohttp.ClientError, OSError, ValueError):
-        return None
