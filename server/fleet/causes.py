@@ -53,23 +53,28 @@ def translate(status: int | None, said: str, *, was_ready: bool, log: Path) -> F
     own = [line.removeprefix(SAID) for line in map(str.strip, said.splitlines()) if line.startswith(SAID)]
     if status == REFUSED:
         return Failure(Cause.SETTINGS, _clean(own[-1]) if own else f"The engine refused its arguments; see {log}.")
+    if status is not None and -status in _ENDED_FROM_OUTSIDE and not _OOM_KILLER.search(said):  # what else the log says was not the end
+        return Failure(Cause.KILLED, f"The engine was ended by {_signal(-status)} {when}{_BY_WHOM.get(-status, '')}; see {log}.")
     for wording in _WORDINGS:
-        if wording.pattern.search(said):
-            return Failure(wording.cause, f"{wording.sentence} {_detail(wording.pattern, said)}; see {log}.")
+        if found := wording.pattern.search(said):
+            return Failure(wording.cause, f"{wording.sentence} {_clean(found.group()).rstrip('.')}; see {log}.")
     if status is None:
         return Failure(Cause.TOO_SLOW, f"The engine was not ready in time; see {log}.")
-    if status == -signal.SIGKILL:
-        hint = "by hand, or by the kernel because memory ran out (its log, `dmesg`, would say so)"
-        return Failure(Cause.KILLED, f"The engine was ended by SIGKILL {when}, {hint}; see {log}.")
-    if status < 0:
-        return Failure(Cause.KILLED, f"The engine was ended by {_signal(-status)} {when}; see {log}.")
     if own:
         return Failure(Cause.CRASHED, _clean(own[-1]))
-    last = _last_error(said)
-    reason = f" ({last})" if last else ""
-    return Failure(Cause.CRASHED, f"The engine ended with exit code {status} {when}{reason}; see {log}.")
+    error = _last_error(said)
+    if error is None and _CORE_ENDED.search(said):
+        return Failure(Cause.KILLED, f"A process of the engine was ended {when}; see {log}.")
+    how = f"was ended by {_signal(-status)}" if status < 0 else f"ended with exit code {status}"
+    reason = f" ({error})" if error else ""
+    return Failure(Cause.KILLED if status < 0 else Cause.CRASHED, f"The engine {how} {when}{reason}; see {log}.")
 
 
+_ENDED_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_BY_WHOM: Mapping[int, str] = {signal.SIGKILL: ", by hand or by the kernel for want of memory, which its own log (dmesg) would say"}
+
+_OOM_KILLER = re.compile(r"(?:Out of memory|Memory cgroup out of memory): Killed process[^\n]*|\boom-kill\b[^\n]*")
+"""The kernel's words, mm/oom_kill.c, where its log and the engine's are one."""
 _MEMORY_OF_HOST = "The engine needs more host memory than there is:"
 _MEMORY_OF_DEVICE = "The engine needs more accelerator memory than is free:"
 _WEIGHTS = "The base cannot be loaded:"
@@ -90,10 +95,11 @@ _WORDINGS = (
     _Wording(Cause.OUT_OF_MEMORY, re.compile(r"Available memory on node [^\n]* is less than [^\n]*"), _MEMORY_OF_HOST),
     # vllm/distributed/device_communicators/shm_broadcast.py.
     _Wording(Cause.OUT_OF_MEMORY, re.compile(r"Insufficient space in /dev/shm[^\n]*"), "The engine needs more shared memory:"),
+    _Wording(Cause.OUT_OF_MEMORY, _OOM_KILLER, _MEMORY_OF_HOST),
     # torch's allocator on a CPU ("DefaultCPUAllocator: can't allocate memory"), Python, and libc's words for ENOMEM.
     _Wording(
         Cause.OUT_OF_MEMORY,
-        re.compile(r"DefaultCPUAllocator: [^\n]*|(?m:^[^\n]*\bMemoryError\b[^\n]*)|Cannot allocate memory|std::bad_alloc"),
+        re.compile(r"DefaultCPUAllocator: [^\n]*|\bMemoryError\b[^\n]*|Cannot allocate memory|std::bad_alloc"),
         _MEMORY_OF_HOST,
     ),
     # safetensors: a file that is cut off, empty or another kind of file.
@@ -108,6 +114,9 @@ _WORDINGS = (
     _Wording(Cause.BAD_WEIGHTS, re.compile(r"size mismatch for [^\n]*"), _WEIGHTS),
     # A shard that the index names and that is not there.
     _Wording(Cause.BAD_WEIGHTS, re.compile(r"(?:No such file or directory|FileNotFoundError)[^\n]*\.safetensors[^\n]*"), _WEIGHTS),
+    # vllm/v1/executor/multiproc_executor.py; vllm/v1/engine/utils.py, where the core's exit code stands behind its name.
+    _Wording(Cause.KILLED, re.compile(r"Worker proc \S+ died unexpectedly \(exit code: -\d+\)"), "A process of the engine was ended:"),
+    _Wording(Cause.KILLED, re.compile(r"Failed core proc\(s\): \{[^}\n]*: -(?:9|15)\b[^}\n]*\}"), "A process of the engine was ended:"),
     # libc's words for EADDRINUSE, as asyncio, uvloop, zmq and uvicorn repeat them.
     _Wording(Cause.ADDRESS_IN_USE, re.compile(r"(?i:address already in use)"), "The engine's address is taken:"),
 )
@@ -115,8 +124,15 @@ _WORDINGS = (
 
 _ERROR = re.compile(r"(?:^|[\s\]])((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt)(?:: [^\n]*)?)$")
 """The last line of a traceback, after whatever prefix vLLM's logger put before it."""
-_CONSEQUENCES = ("Engine core initialization failed", "WorkerProc initialization failed", "Frontend process failed")
-"""vllm/v1/engine/utils.py and vllm/v1/executor/multiproc_executor.py: said after the cause."""
+_CONSEQUENCES = (
+    "Engine core initialization failed",  # vllm/v1/engine/utils.py
+    "Frontend process failed",
+    "WorkerProc initialization failed",  # vllm/v1/executor/multiproc_executor.py
+    "EngineDeadError",  # vllm/v1/engine/exceptions.py
+)
+"""What is raised because something else went wrong before."""
+_CORE_ENDED = re.compile(r"EngineDeadError|engine core exited unexpectedly")
+"""vllm/v1/engine/core_client.py: without any other error, nobody but a signal ended it."""
 _SECRET = re.compile(
     r"(?i)(?:\b(?:api[-_]?key|token|secret|password|passwd|authorization|credentials?)\b['\"]?\s*[=:]\s*['\"]?(?:bearer\s+)?|\bbearer\s+)[^\s,;'\"]+"
 )
@@ -125,16 +141,11 @@ _TOKEN = re.compile(r"\b(?:hf_|sk-|ghp_|AKIA)\w+|\b(?=[A-Za-z]*\d)(?=\d*[A-Za-z]
 """What looks like a key, wherever it stands."""
 
 
-def _detail(pattern: re.Pattern[str], said: str) -> str:
-    found = pattern.search(said)
-    return _clean(found.group()).rstrip(".") if found else ""
-
-
-def _last_error(said: str) -> str:
+def _last_error(said: str) -> str | None:
     """The last exception in the log that is not only the consequence of another."""
     found = [match.group(1) for line in said.splitlines() if (match := _ERROR.search(line.rstrip()))]
     causes = [each for each in found if not any(words in each for words in _CONSEQUENCES)]
-    return _clean((causes or found or [""])[-1]).rstrip(".")
+    return _clean(causes[-1]).rstrip(".") if causes else None
 
 
 def _clean(text: str) -> str:
