@@ -5,6 +5,8 @@ import json
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
+from typing import Any
 
 import click
 import uvloop
@@ -24,8 +26,15 @@ def up(demo: bool) -> None:
 
     Steered by the environment: TROUPE_HOME, TROUPE_HOST, TROUPE_PORT, TROUPE_API_KEY, TROUPE_EVALUATE_KEY and TROUPE_ADMIN_KEY (made in
     TROUPE_HOME/keys if they are not set), TROUPE_BASE (a directory or a hub name), TROUPE_STORE_URL and TROUPE_DATABASE_URL for where
-    adapters are kept, TROUPE_ENGINE_URL for an engine that runs elsewhere, and TROUPE_ENGINE_* for ours: QUANTIZATION, MAX_LORAS,
-    MAX_CPU_LORAS, MAX_LORA_RANK, CONTEXT_LENGTH, TENSOR_PARALLEL, KV_GIB, MAX_NUM_SEQS, CACHE, CACHE_GIB, EXTRA_ARGS.
+    adapters are kept.
+
+    When the engine sleeps: TROUPE_MODE (standby, cold, sleep or always: what stays of it while nobody talks), TROUPE_IDLE_TIMEOUT,
+    TROUPE_WAKE_AT_START, TROUPE_HANG_TIMEOUT; and how long is waited for it: TROUPE_DEADLINE, TROUPE_MAX_DEADLINE, TROUPE_MAX_WAITING,
+    TROUPE_KEEPALIVE, TROUPE_DRAIN_TIMEOUT. Times in seconds.
+
+    TROUPE_ENGINE_URL for an engine that runs elsewhere, and TROUPE_ENGINE_* for ours: QUANTIZATION, MAX_LORAS, MAX_CPU_LORAS,
+    MAX_LORA_RANK, CONTEXT_LENGTH, TENSOR_PARALLEL, KV_GIB, MAX_NUM_SEQS, CACHE, CACHE_GIB, COMPILE_CACHE, CUDAGRAPH_SIZES,
+    CUDAGRAPH_SPECIALIZE_LORA, LOAD_FORMAT, EXTRA_ARGS.
     """
     try:
         settings, engine_settings = GatewaySettings(), EngineSettings()
@@ -57,8 +66,22 @@ def status(as_json: bool, url: str, admin_key: str) -> None:
         return
     engine = content["engine"]
     click.echo(f"engine  {engine['state']}" + (f": {engine['failure']}" if engine["failure"] else ""))
+    click.echo(f"mode    {_life(engine)}")
     click.echo(f"base    {content['base']}")
     click.echo(f"models  {', '.join(content['models'])}")
+
+
+def _life(engine: Mapping[str, Any]) -> str:
+    """How an engine has slept and woken, and what it does now."""
+    told = [engine["mode"], f"{engine['wakes']} wakes"]
+    if engine["last_wake_seconds"] is not None:
+        told.append(f"the last in {engine['last_wake_seconds']:.1f} s")
+    if engine["failed_wakes"]:
+        told.append(f"{engine['failed_wakes']} failed")
+    told.append(f"{engine['in_flight']} requests in flight, {engine['waiting']} waiting")
+    if engine["idle_seconds"] is not None:
+        told.append(f"idle for {engine['idle_seconds']:.0f} s")
+    return "; ".join(told)
 
 
 def _told(exc: ValidationError, where: tuple[int | str, ...], message: str) -> str:

@@ -7,47 +7,32 @@ import asyncio
 import contextlib
 import gc
 import logging
-import secrets
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from socket import socket
 
-import uvicorn
 from pydantic import SecretStr
 
-from adapters.registry import default_store, open_registry
+from adapters.registry import open_registry
 from server.engine.argv import ArgumentError, served_context
 from server.engine.settings import EngineSettings
-from server.fleet.engine import Engine, EngineState
-from server.fleet.local import LocalEngine
-from server.fleet.remote import RemoteEngine
+from server.engines import build_engine, build_fleet, habit
+from server.fleet import leftovers
+from server.fleet.fleet import Fleet
 from server.gateway.app import create_app
 from server.gateway.protocol import server_config
+from server.gateway.server import Server
 from server.gateway.settings import GatewaySettings
 from server.keys import kept_key
+from server.news import follow
 from server.prepare import Stage, StartError, empty_folder, listening_socket, open_home, prepare_base, prepare_demo
 
 Say = Callable[[str], None]
-
-
-class Server(uvicorn.Server):
-    """uvicorn, as one part of a program: it stops at a signal and does not raise that signal again, for there is more to clean up."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        loop, signals = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
-        for each in signals:
-            loop.add_signal_handler(each, self.handle_exit, each, None)
-        try:
-            yield
-        finally:
-            for each in signals:
-                loop.remove_signal_handler(each)
 
 
 async def serve(settings: GatewaySettings, engine_settings: EngineSettings, *, base: str, demo: bool, say: Say) -> None:
@@ -56,9 +41,10 @@ async def serve(settings: GatewaySettings, engine_settings: EngineSettings, *, b
     if task := asyncio.current_task():
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # until the server takes the signals over
     with open_home(settings.home), listening_socket(settings.host, settings.port) as listener:
+        await asyncio.to_thread(leftovers.sweep, settings.home)
         database_url = settings.database_url.get_secret_value()
         registry = await open_registry(settings.home, store_url=settings.store_url, database_url=database_url)
-        run = _run_folder()
+        run = _run_folder(settings.home)
         try:
             if demo or not base:
                 stage = await prepare_demo(settings.home, registry, engine_settings.quantization, max_rank=engine_settings.max_lora_rank)
@@ -68,67 +54,64 @@ async def serve(settings: GatewaySettings, engine_settings: EngineSettings, *, b
                 say(note)
             _log(settings)
             settings = _with_keys(settings, _context(engine_settings, stage), listener.getsockname()[1])
-            engine = _engine(engine_settings, stage, settings, run)
+            fleet = build_fleet(build_engine(engine_settings, settings, stage.base, run), settings)
             max_rank, scratch = engine_settings.max_lora_rank, empty_folder(settings.home / "uploads")
-            app = create_app(settings, engine=engine, registry=registry, base=stage.base, max_rank=max_rank, scratch=scratch)
-            await _run(Server(server_config(app, settings)), engine, listener, settings, stage, say)
+            app = create_app(settings, fleet=fleet, registry=registry, base=stage.base, max_rank=max_rank, scratch=scratch)
+            server = Server(server_config(app, settings), fleet=fleet, drain_timeout=settings.drain_timeout)
+            await _run(server, fleet, listener, settings, stage, say)
         finally:
             await registry.close()
             shutil.rmtree(run, ignore_errors=True)
+            leftovers.forget(settings.home)
 
 
-async def _run(server: uvicorn.Server, engine: Engine, listener: socket, settings: GatewaySettings, stage: Stage, say: Say) -> None:
+async def _run(server: Server, fleet: Fleet, listener: socket, settings: GatewaySettings, stage: Stage, say: Say) -> None:
     # Whatever was made so far lives to the end: without it in its way, a collection does not stop anybody's stream.
     gc.collect()
     gc.freeze()
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     failure = None
-    if settings.engine_url:
-        say(f"The engine at {settings.engine_url} is somebody else's: callers are told to come again while it does not answer.")
-    else:
+    if settings.wake_at_start and not settings.engine_url:
         say("Starting the engine …")
-        failure = await _until_ready(engine, serving)
+        failure = await _first_wake(fleet, serving)
     if failure:
-        server.should_exit = True
-    elif not serving.done():
+        server.end()
+    elif not serving.done() and not fleet.stopping:
         say(greeting(settings, stage.communities))
-    await serving
+    telling = asyncio.create_task(follow(fleet, say))
+    try:
+        await serving
+    finally:
+        telling.cancel()
     if failure:
         raise StartError(failure)
     say("Stopped: the gateway and its engine are gone." if not settings.engine_url else "Stopped.")
 
 
-async def _until_ready(engine: Engine, serving: "asyncio.Task[None]", poll: float = 0.05) -> str | None:
+async def _first_wake(fleet: Fleet, serving: "asyncio.Task[None]") -> str | None:
     """Wait for the engine; its first failure ends the wait, as whoever started this is still looking."""
-    while not serving.done() and engine.state is not EngineState.READY:
-        if engine.state is EngineState.FAILED:
-            return engine.failure or "The engine failed."
-        await asyncio.wait({serving}, timeout=poll)
+    while not (serving.done() or fleet.stopping or fleet.wakes):
+        if fleet.failed_wakes:
+            return fleet.failure.sentence if fleet.failure else "The engine failed."
+        changed = asyncio.create_task(fleet.wait_for_change())
+        await asyncio.wait({serving, changed}, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
+        changed.cancel()
     return None
 
 
-def _run_folder() -> Path:
-    """A folder for what lives as long as this run, with a short path: a socket's has 108 bytes, and vLLM names its own with 36."""
+def _run_folder(home: Path) -> Path:
+    """A folder for what lives as long as this run, with a short path: a socket's has 108 bytes, and vLLM names its own with 36.
+
+    Should this run be killed, the next one in this home finds it, and what was named after it.
+    """
     usual = tempfile.gettempdir()
-    return Path(tempfile.mkdtemp(prefix="troupe-", dir=usual if len(usual.encode()) < 50 else "/tmp"))  # noqa: S108
-
-
-def _engine(settings: EngineSettings, stage: Stage, gateway: GatewaySettings, run: Path) -> Engine:
-    if gateway.engine_url:
-        return RemoteEngine(gateway.engine_url, api_key=settings.api_key.get_secret_value())
-    key = secrets.token_hex(24)
-    told = settings.model_copy(update={
-        "base": stage.base.path, "home": gateway.home, "store_url": gateway.store_url or default_store(gateway.home),
-        "socket": run / "engine.sock", "api_key": SecretStr(key), "lifeline": True,
-    })  # fmt: skip
-    return LocalEngine(
-        [sys.executable, "-m", "server.engine"],
-        socket=run / "engine.sock",
-        log=gateway.home / "logs" / "engine.log",
-        api_key=key,
-        # What vLLM leaves in its temporary folder goes with ours.
-        environment={**told.environment(), "TMPDIR": str(run)},
-    )
+    run = Path(tempfile.mkdtemp(prefix=leftovers.RUN_PREFIX, dir=usual if len(usual.encode()) < 50 else "/tmp"))  # noqa: S108
+    try:
+        leftovers.remember(home, run)
+    except OSError as exc:
+        run.rmdir()
+        raise StartError(f"{home} cannot be written ({exc.strerror}): mend its permissions or make room.") from exc
+    return run
 
 
 def _log(settings: GatewaySettings) -> None:
@@ -189,6 +172,7 @@ openai SDK:
 terminal:
   TROUPE_URL={url} TROUPE_API_KEY={key} {_command()} chat {model}
 
+{habit(settings)}
 Ctrl-C stops everything.
 """
 

@@ -17,7 +17,7 @@ from adapters.registry.diff import changes
 from adapters.registry.lora_config import FILE as CONFIG
 from adapters.registry.names import ALIAS, check_community
 from adapters.registry.safetensors_header import FILE as WEIGHTS
-from server.fleet.engine import Engine
+from server.fleet.fleet import Fleet
 from server.gateway import schemas
 from server.gateway.auth import Authenticator, Scope
 from server.gateway.body import read_body
@@ -78,14 +78,15 @@ def build_admin_router(
     authenticator: Authenticator,
     directory: Directory,
     registry: Registry,
-    engine: Engine,
+    fleet: Fleet,
+    mode: str,
     base_name: str,
     moves: Moves,
     uploads: Uploads,
     body_timeout: float,
     document: Callable[[], Mapping[str, Any]],
 ) -> APIRouter:
-    """All of /admin/v1. `document` makes the OpenAPI document."""
+    """All of /admin/v1. `mode`: what stays of the engine while nobody talks. `document` makes the OpenAPI document."""
 
     def admin(request: Request, _: Annotated[object, Depends(HTTPBearer(auto_error=False, scheme_name="adminKey"))]) -> None:
         authenticator.require(Scope.ADMIN, request.headers.raw)
@@ -101,7 +102,7 @@ def build_admin_router(
         """Also why the engine is not there, and whether the registry can be read. `models`: what callers see."""
         snapshot = directory.snapshot
         return JSONResponse({
-            "engine": {"state": engine.state, "failure": engine.failure},
+            "engine": _engine(fleet, mode),
             "registry": {"revision": snapshot.revision if snapshot else None, "failure": directory.failure},
             "base": base_name,
             "models": [entry["id"] for entry in directory.models()] if snapshot else [BASE],
@@ -283,6 +284,20 @@ async def _read(request: Request, model: type[_Document], timeout: float) -> _Do
         error = exc.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part)[:64] for part in error["loc"])
         raise InvalidRequest(f"{where} is not valid: {error['msg']}.", param=where) from exc
+
+
+def _engine(fleet: Fleet, mode: str) -> dict[str, Any]:
+    return {
+        "state": fleet.state,
+        "failure": fleet.failure.sentence if fleet.failure else None,
+        "mode": mode,
+        "waiting": fleet.waiting,
+        "in_flight": fleet.in_flight,
+        "wakes": fleet.wakes,
+        "failed_wakes": fleet.failed_wakes,
+        "last_wake_seconds": fleet.last_wake_seconds,
+        "idle_seconds": fleet.idle_seconds,
+    }
 
 
 def _body_of(model: type[BaseModel], *, required: bool) -> dict[str, Any]:

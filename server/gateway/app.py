@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -11,14 +11,16 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from adapters.registry import Base, RegistryError
-from server.fleet.engine import Engine
+from server.fleet.fleet import Fleet
 from server.gateway.admin import build_admin_router
 from server.gateway.auth import Authenticator
 from server.gateway.completions import Completions
 from server.gateway.directory import Directory
 from server.gateway.errors import RegistryUnavailable
+from server.gateway.foresight import Foresight
 from server.gateway.form import largest_weights
 from server.gateway.front import Front
+from server.gateway.loader import Loader
 from server.gateway.metrics import Metrics
 from server.gateway.moves import Moves
 from server.gateway.parse import chat_dialect, completion_dialect, evaluation_dialect
@@ -38,14 +40,14 @@ VERSION = "v1"
 def create_app(
     settings: GatewaySettings,
     *,
-    engine: Engine,
+    fleet: Fleet,
     registry: Registry,
     base: Base,
     max_rank: int,
     scratch: Path | None = None,
     refresh_every: float = 0.5,
 ) -> Front:
-    """The ASGI application. Its lifespan starts and stops `engine`; `registry` is closed by whoever opened it.
+    """The ASGI application. Its lifespan opens and closes `fleet`; `registry` is closed by whoever opened it.
 
     `max_rank`: the largest that the engine serves. `scratch`: an existing folder for uploads on their way, None for the system's
     temporary one. `refresh_every`: seconds between two looks at the registry.
@@ -55,23 +57,37 @@ def create_app(
         raise ValueError("There is no chat key: set TROUPE_API_KEY.")
     authenticator = Authenticator(chat=settings.api_key, evaluate=settings.evaluate_key, admin=settings.admin_key)
     directory = Directory(registry, base_fingerprint=base.fingerprint, started=int(time.time()))
-    metrics = Metrics(engine, directory)
+    metrics = Metrics(fleet, directory)
     upstream = Upstream(
         connect_timeout=settings.connect_timeout, stall_timeout=settings.stall_timeout, answer_timeout=settings.answer_timeout
     )
-    warmer = Warmer(directory, engine, upstream, metrics)
-    moves = Moves(registry, directory, Trial(engine, upstream), warmer, metrics, base=base, max_rank=max_rank)
+    loader = Loader(fleet, upstream, metrics)
+    foresight = Foresight(fleet, loader)
+    trial = Trial(fleet, upstream, deadline=settings.deadline)
+    moves = Moves(registry, directory, trial, loader, metrics, base=base, max_rank=max_rank)
     uploads = Uploads(weights_bytes=largest_weights(base, max_rank), timeout=settings.body_timeout, scratch=scratch)
 
-    running = partial(_running, engine=engine, directory=directory, warmer=warmer, upstream=upstream, refresh_every=refresh_every)
+    warmer = Warmer(directory, fleet, upstream, loader)
+    beside = (lambda: directory.follow(every=refresh_every), warmer.run, foresight.run, metrics.follow_wakes)
+    running = partial(_running, fleet=fleet, directory=directory, upstream=upstream, beside=beside)
     rest = FastAPI(title="Troupe", version=VERSION, lifespan=running, openapi_url=None, redirect_slashes=False)
-    rest.include_router(build_router(authenticator=authenticator, directory=directory, engine=engine, metrics=metrics))
+    rest.include_router(
+        build_router(
+            authenticator=authenticator,
+            directory=directory,
+            fleet=fleet,
+            foresight=foresight,
+            metrics=metrics,
+            body_timeout=settings.body_timeout,
+        )
+    )
     rest.include_router(
         build_admin_router(
             authenticator=authenticator,
             directory=directory,
             registry=registry,
-            engine=engine,
+            fleet=fleet,
+            mode="remote" if settings.engine_url else settings.mode,
             base_name=base.path.name,
             moves=moves,
             uploads=uploads,
@@ -86,7 +102,7 @@ def create_app(
         authenticator=authenticator,
         directory=directory,
         meter=PromptMeter(base.path),
-        engine=engine,
+        fleet=fleet,
         upstream=upstream,
         context_length=min(settings.context_length or base.context_length, base.context_length),
         salt_key=secrets.token_bytes(32),  # as long-lived as any KV cache that it separates
@@ -106,18 +122,23 @@ def _endpoints(vocab_size: int, completions: Callable[..., Completions]) -> dict
 
 @asynccontextmanager
 async def _running(
-    app: FastAPI, *, engine: Engine, directory: Directory, warmer: Warmer, upstream: Upstream, refresh_every: float
+    app: FastAPI,
+    *,
+    fleet: Fleet,
+    directory: Directory,
+    upstream: Upstream,
+    beside: Sequence[Callable[[], Coroutine[None, None, None]]],
 ) -> AsyncIterator[None]:
     """What runs beside the requests, from before the first to after the last."""
-    await engine.start()
+    await fleet.open()
     with suppress(RegistryError, RegistryUnavailable):  # without it, callers are told to come again
         await directory.refresh()
-    beside = [asyncio.create_task(work) for work in (directory.follow(every=refresh_every), warmer.run())]
+    tasks = [asyncio.create_task(work()) for work in beside]
     try:
         yield
     finally:
-        for task in beside:
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*beside, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await upstream.close()
-        await engine.stop()
+        await fleet.close()

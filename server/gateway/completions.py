@@ -1,36 +1,33 @@
 """The hot path: one POST to /v1/chat/completions or /v1/completions, as a bare ASGI application.
 
 auth → body → parse → resolve → measure → engine → relay. Each step either raises a GatewayError or hands on a value; the engine is
-touched by the last one only.
+touched, and woken, by the last two only.
 """
 
 import asyncio
 import hashlib
 import hmac
 import json
-from collections.abc import Coroutine
 
-from server.fleet.engine import Engine
-from server.gateway.auth import Authenticator, Scope
+from server.fleet.fleet import Fleet
+from server.gateway.answer import answer, while_connected
+from server.gateway.auth import Authenticator, Principal, Scope
 from server.gateway.body import CallerGone, read_body
 from server.gateway.canary import conversation_key
 from server.gateway.directory import Directory
-from server.gateway.errors import ContextLengthExceeded, EngineUnavailable, MethodNotAllowed
+from server.gateway.errors import ContextLengthExceeded, MethodNotAllowed
 from server.gateway.evaluation import check_work
+from server.gateway.leases import read_deadline
 from server.gateway.messages import Prompt
 from server.gateway.parse import Dialect, Generation, engine_body, read_generation
-from server.gateway.readiness import ready_endpoint
 from server.gateway.record import SCOPE_KEY, Record
-from server.gateway.relay import Call, relay
+from server.gateway.relay import Call
 from server.gateway.reply import Receive, Reply, Send
 from server.gateway.reply import Scope as AsgiScope
 from server.gateway.settings import GatewaySettings
 from server.gateway.strict_json import read_object
 from server.gateway.tokens import PromptMeter
 from server.gateway.upstream import Upstream
-
-TAIL_SECONDS = 1.0
-"""How long an engine may take to end its response after the end of the answer; then its connection is closed."""
 
 
 class Completions:
@@ -46,7 +43,7 @@ class Completions:
         authenticator: Authenticator,
         directory: Directory,
         meter: PromptMeter,
-        engine: Engine,
+        fleet: Fleet,
         upstream: Upstream,
         context_length: int,
         salt_key: bytes,
@@ -58,7 +55,7 @@ class Completions:
         self._authenticator = authenticator
         self._directory = directory
         self._meter = meter
-        self._engine = engine
+        self._fleet = fleet
         self._upstream = upstream
         self._context_length = context_length
         self._salt_key = salt_key
@@ -66,17 +63,29 @@ class Completions:
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             raise MethodNotAllowed(f"Use POST for {self._path}.", allow="POST")
+        settings = self._settings
         caller = self._authenticator.require(Scope.CHAT, scope["headers"])
+        deadline = read_deadline(scope["headers"], usual=settings.deadline, most=settings.max_deadline)
         record: Record = scope[SCOPE_KEY]
         try:
-            raw = await read_body(scope, receive, limit=self._settings.max_body_bytes, timeout=self._settings.body_timeout)
+            call = await self._read(scope, receive, caller, record)
         except CallerGone:
             record.error = "caller_gone"
             return
+        reply = Reply(send, write_timeout=settings.write_timeout)
+        await while_connected(
+            answer(call, self._fleet, self._upstream, reply, record, deadline=deadline),
+            receive,
+            reply,
+            record,
+            keepalive=settings.keepalive if call.stream else None,
+        )
+
+    async def _read(self, scope: AsgiScope, receive: Receive, caller: Principal, record: Record) -> Call:
+        """What the caller asks; of its own words nothing else is kept while it waits. Raises GatewayError or CallerGone."""
+        raw = await read_body(scope, receive, limit=self._settings.max_body_bytes, timeout=self._settings.body_timeout)
         dialect = self._for_evaluation if Scope.EVALUATE in caller.scopes else self._dialect
-        call = await self._prepare(read_generation(read_object(raw), dialect), dialect, record)
-        reply = Reply(send, write_timeout=self._settings.write_timeout)
-        await _while_connected(relay(call, self._upstream, reply, record), receive, reply, record)
+        return await self._prepare(read_generation(read_object(raw), dialect), dialect, record)
 
     async def _prepare(self, generation: Generation, dialect: Dialect, record: Record) -> Call:
         target = self._directory.find(generation.model, lambda: conversation_key(generation.prompts[0], generation.user))
@@ -94,7 +103,6 @@ class Completions:
             cache_salt=hmac.new(self._salt_key, target.tenant.encode(), hashlib.sha256).hexdigest(),
         )
         return Call(
-            endpoint=ready_endpoint(self._engine),
             path=self._path,
             body=json.dumps(body, separators=(",", ":")).encode(),
             engine_name=target.engine_name,
@@ -124,35 +132,3 @@ class Completions:
                 param=dialect.prompt,
             )
         return wanted if wanted is not None else min(self._settings.default_max_tokens, room)
-
-
-async def _while_connected(work: Coroutine[None, None, None], receive: Receive, reply: Reply, record: Record) -> None:
-    """Run `work` until it ends or the caller goes away, whichever is first; then nothing of it runs any more."""
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_disconnect(receive))
-    try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if reply.ended:  # which ASGI reports as a disconnect, too
-            await asyncio.wait((working,), timeout=TAIL_SECONDS)
-        if working.done():
-            working.result()
-        elif not reply.ended:
-            record.error = "caller_gone"
-    except asyncio.CancelledError:  # the server stops: what is left of the time goes to saying so
-        await _cancel(working)
-        if reply.started:
-            await reply.fail(EngineUnavailable("The server is stopping."))
-        raise
-    finally:
-        await _cancel(working, leaving)
-
-
-async def _disconnect(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _cancel(*tasks: "asyncio.Future[None]") -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -97,6 +97,21 @@ class Directory:
         manifest = self._resolve(model, conversation)
         return Target(model, adapter=str(manifest.ref), engine_name=manifest.engine_name, tenant=manifest.community)
 
+    def likely(self, model: str) -> list[Manifest]:
+        """The versions that may answer to `model`: none for the base, several while a canary takes a share of it.
+
+        Raises ModelNotFound or RegistryUnavailable.
+        """
+        if model == BASE:
+            return []
+        found = [self._resolve(model, None)]
+        ref = parse_model(model)
+        if ref.alias == LIVE and ref.version is None:
+            canary = self._canary(self._known(), ref.community, None)
+            if canary is not None and canary.version != found[0].version:
+                found.append(canary)
+        return found
+
     def models(self) -> list[dict[str, Any]]:
         """The base and every community with a live adapter, in OpenAI's shape."""
         entries = [self.model(BASE)]
@@ -131,12 +146,12 @@ class Directory:
             raise _not_found(model)
         return manifest
 
-    def _canary(self, snapshot: Snapshot, community: str, conversation: Callable[[], str]) -> Manifest | None:
-        """The canary, if this conversation takes it and it can be served; else live answers."""
+    def _canary(self, snapshot: Snapshot, community: str, conversation: Callable[[], str] | None) -> Manifest | None:
+        """The canary, if this conversation (None: any of them) takes it and it can be served; else live answers."""
         pointer = snapshot.canary(community)
         if pointer is None:
             return None
-        if pointer.share < 100 and not takes_canary(community, pointer.version, pointer.share, conversation()):
+        if conversation is not None and pointer.share < 100 and not takes_canary(community, pointer.version, pointer.share, conversation()):
             return None
         with suppress(UnknownModel):
             manifest = snapshot.resolve(ModelRef(community, version=pointer.version))

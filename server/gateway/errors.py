@@ -21,8 +21,11 @@ GatewayError
 ├── InternalError             500  our fault
 ├── EngineFailed              502  the engine answered, but not with an answer
 │   └── AnswerNotFinite       502  what it computed are no numbers
-├── EngineNotReady            503  the engine sleeps, starts or has failed
-├── EngineUnavailable         503  the engine went away
+├── EngineNotReady            503  too many wait for the engine, or it is asleep and nobody may wake it
+├── DeadlinePassed            503  no engine was ready in the time that the request had
+├── EngineUnavailable         503  the engine did not come up, or went away
+│   ├── EngineLost            503  it broke this very request off
+│   └── Stopping              503  the gateway itself goes away
 ├── AdapterUnavailable        503  the engine is there, the adapter did not load
 ├── RegistryUnavailable       503  the store or the database is away
 └── EngineTimedOut            504
@@ -35,6 +38,7 @@ import json
 from typing import Any
 
 from adapters import registry
+from server.fleet import errors as fleet
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -208,8 +212,22 @@ class EngineUnavailable(_Unavailable):
     code = "engine_unavailable"
 
 
+class EngineLost(EngineUnavailable):
+    pass
+
+
+class Stopping(EngineUnavailable):
+    def __init__(self, message: str = "The server is stopping. Try again in a moment.", *, retry_after: int = 5) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.headers = (*self.headers, _CLOSE)  # what asks next on this connection would only be cut off
+
+
 class EngineNotReady(_Unavailable):
     code = "server_is_overloaded"
+
+
+class DeadlinePassed(_Unavailable):
+    code = "deadline_exceeded"
 
 
 class AdapterUnavailable(_Unavailable):
@@ -246,3 +264,17 @@ _OF_REGISTRY: dict[type[registry.RegistryError], type[GatewayError]] = {
     registry.Conflict: Conflict,
 }
 """Those whose own sentence is fit for a caller: it names communities, versions and aliases only."""
+
+
+def from_fleet(error: fleet.FleetError) -> GatewayError:
+    """What a caller is told who got no engine. The fleet's own sentences are fit for callers."""
+    return _OF_FLEET.get(type(error), EngineNotReady)(str(error), retry_after=error.retry_after)
+
+
+_OF_FLEET: dict[type[fleet.FleetError], type[_Unavailable]] = {
+    fleet.QueueFull: EngineNotReady,
+    fleet.DeadlinePassed: DeadlinePassed,
+    fleet.WakeFailed: EngineUnavailable,
+    fleet.EngineAsleep: EngineNotReady,
+    fleet.Stopping: Stopping,
+}

@@ -35,7 +35,7 @@ class Front:
         async def tagged(message: Message) -> None:
             if message["type"] == "http.response.start":
                 record.status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *_own_headers(record)]
+                message["headers"] = [*message.get("headers", ()), *record.headers()]
             await send(message)
 
         self._metrics.begin()
@@ -63,10 +63,3 @@ class Front:
         record.error = error.code
         if record.status == 0:  # once a status is out, the server can only close the connection
             await Reply(send, write_timeout=5.0).fail(error)
-
-
-def _own_headers(record: Record) -> list[tuple[bytes, bytes]]:
-    headers = [(b"x-request-id", record.request_id.encode())]
-    if record.adapter is not None:
-        headers.append((b"x-troupe-adapter", record.adapter.encode()))
-    return headers

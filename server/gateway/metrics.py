@@ -1,10 +1,11 @@
 """What Prometheus may see: routes, times and counts. No label names a community, for /metrics needs no key."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from server.fleet.engine import Engine, EngineState
+from server.fleet.engine import EngineState
+from server.fleet.fleet import Fleet
 from server.gateway.directory import Directory
 from server.gateway.record import Record
 from server.gateway.verdict import Outcome
@@ -12,8 +13,18 @@ from server.gateway.verdict import Outcome
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_WAKES = (0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 _ROUTES = frozenset(
-    {"/v1/chat/completions", "/v1/completions", "/v1/models", "/health/live", "/health/ready", "/metrics", "/admin/v1/status"}
+    {
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/models",
+        "/v1/warm",
+        "/health/live",
+        "/health/ready",
+        "/metrics",
+        "/admin/v1/status",
+    }
 )
 
 _ROUTE_STARTS = (("/v1/models/", "/v1/models/{model}"), ("/admin/v1/", "/admin/v1/*"))
@@ -22,7 +33,7 @@ _ROUTE_STARTS = (("/v1/models/", "/v1/models/{model}"), ("/admin/v1/", "/admin/v
 class Metrics:
     """One registry for one application, so that two in a process do not mix."""
 
-    def __init__(self, engine: Engine, directory: Directory) -> None:
+    def __init__(self, fleet: Fleet, directory: Directory) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter("troupe_requests", "Requests answered.", ["route", "status"], registry=self._registry)
         self._errors = Counter("troupe_errors", "Requests that ended with an error, by code.", ["code"], registry=self._registry)
@@ -31,7 +42,12 @@ class Metrics:
         self._running = Gauge("troupe_requests_running", "Requests being answered.", registry=self._registry)
         self._trials = Counter("troupe_trials", "Adapters tried on the engine, by outcome.", ["outcome"], registry=self._registry)
         self._warm_loads = Counter("troupe_warm_loads", "Adapters loaded ahead of requests.", ["outcome"], registry=self._registry)
-        self._registry.register(_EngineCollector(engine))
+        self._wakes = Histogram(
+            "troupe_wake_seconds", "From the order to start to an engine that answers.", buckets=_WAKES, registry=self._registry
+        )
+        self._waits = Histogram("troupe_wait_seconds", "What requests waited for an engine.", buckets=_WAKES, registry=self._registry)
+        self._fleet = fleet
+        self._registry.register(_FleetCollector(fleet))
         self._registry.register(_DirectoryCollector(directory))
 
     def begin(self) -> None:
@@ -42,6 +58,8 @@ class Metrics:
         self._requests.labels(route_of(record.path), f"{record.status // 100}xx" if record.status else "none").inc()
         if record.error is not None:
             self._errors.labels(record.error).inc()
+        if record.waited is not None:
+            self._waits.observe(record.waited)
         if record.first_byte is not None:
             self._ttft.observe(record.first_byte)
         if record.usage is not None:
@@ -55,21 +73,37 @@ class Metrics:
         """`loaded` or `failed`."""
         self._warm_loads.labels(outcome).inc()
 
+    async def follow_wakes(self) -> None:
+        """Observe how long each wake took, until cancelled."""
+        seen = self._fleet.wakes
+        while True:
+            await self._fleet.wait_for_change()
+            if self._fleet.wakes != seen and self._fleet.last_wake_seconds is not None:
+                seen = self._fleet.wakes
+                self._wakes.observe(self._fleet.last_wake_seconds)
+
     def text(self) -> bytes:
         return generate_latest(self._registry)
 
 
-class _EngineCollector(Collector):
-    """Asks for the state when scraped. It only looks: a scrape wakes nobody."""
+class _FleetCollector(Collector):
+    """Asks when scraped. It only looks: a scrape wakes nobody and keeps nobody awake."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
 
     def collect(self) -> list[Metric]:
-        family = GaugeMetricFamily("troupe_engine_state", "1 for the state the engine is in.", labels=["state"])
+        fleet = self._fleet
+        states = GaugeMetricFamily("troupe_engine_state", "1 for the state the engine is in.", labels=["state"])
         for state in EngineState:
-            family.add_metric([state], float(self._engine.state is state))
-        return [family]
+            states.add_metric([state], float(fleet.state is state))
+        return [
+            states,
+            GaugeMetricFamily("troupe_requests_waiting", "Requests that wait for an engine.", float(fleet.waiting)),
+            GaugeMetricFamily("troupe_requests_in_flight", "Requests that have an engine.", float(fleet.in_flight)),
+            CounterMetricFamily("troupe_wakes", "Engines that became ready.", float(fleet.wakes)),
+            CounterMetricFamily("troupe_failed_wakes", "Engines that were started and did not become ready.", float(fleet.failed_wakes)),
+        ]
 
 
 class _DirectoryCollector(Collector):

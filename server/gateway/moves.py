@@ -15,11 +15,11 @@ from adapters.registry import Conflict as RegistryConflict
 from adapters.registry.gates import check_reason, needs_override
 from server.gateway.directory import Directory
 from server.gateway.errors import EngineNotReady, EngineUnavailable, RegistryUnavailable, TrialFailed
+from server.gateway.loader import Loader
 from server.gateway.metrics import Metrics
 from server.gateway.registry import Registry
 from server.gateway.trial import Trial
 from server.gateway.verdict import HARMFUL, REASONS, Outcome
-from server.gateway.warmer import Warmer
 
 log = logging.getLogger("troupe.gateway")
 
@@ -49,12 +49,12 @@ class Moves:
     """Raises RegistryErrors and GatewayErrors."""
 
     def __init__(
-        self, registry: Registry, directory: Directory, trial: Trial, warmer: Warmer, metrics: Metrics, *, base: Base, max_rank: int
+        self, registry: Registry, directory: Directory, trial: Trial, loader: Loader, metrics: Metrics, *, base: Base, max_rank: int
     ) -> None:
         self._registry = registry
         self._directory = directory
         self._trial = trial
-        self._warmer = warmer
+        self._loader = loader
         self._metrics = metrics
         self._base = base
         self._max_rank = max_rank
@@ -102,15 +102,15 @@ class Moves:
         return Moved(alias, Pointer(version, share or 0.0), manifest)
 
     async def rollback(self, community: str, alias: str, *, by: str) -> Moved:
-        """Let `alias` mean what it meant before. While no engine answers, without a trial: a way back must not wait for one."""
+        """Let `alias` mean what it meant before. While no engine is awake, without a trial: a way back must not wait for one."""
         before = await self._registry.before(community, alias=alias)
         async with self._turn(await self._directory.refresh(), community, before.version):
             before = await self._registry.before(community, alias=alias)
             self._check_servable(before)
             try:
-                await self._try(before)
+                await self._try(before, wake=False)
             except (EngineNotReady, EngineUnavailable):
-                log.warning("%s %s goes back to %s without a trial: no engine answers", community, alias, before.ref)
+                log.warning("%s %s goes back to %s without a trial: no engine is awake", community, alias, before.ref)
             manifest = await self._registry.rollback(community, alias=alias, by=by)
         snapshot = await self._written()
         pointer = snapshot.pointers(community).get(alias) if snapshot else None
@@ -142,13 +142,13 @@ class Moves:
         if not self._directory.is_served(manifest):
             raise RegistryConflict(f"{manifest.ref} was made for another base than the one served here: train it again on this one.")
 
-    async def _try(self, manifest: Manifest) -> None:
-        """Raises TrialFailed, EngineNotReady or EngineUnavailable."""
-        outcome = await self._trial.run(manifest)
+    async def _try(self, manifest: Manifest, *, wake: bool = True) -> None:
+        """Raises TrialFailed, or what `Trial.run` does."""
+        outcome = await self._trial.run(manifest, wake=wake)
         self._metrics.note_trial(outcome)
         log.info("trial of %s: %s", manifest.ref, outcome)
         if outcome is Outcome.PASSED:
-            self._warmer.note_loaded(manifest)
+            self._loader.note(manifest)
             return
         if outcome is Outcome.ENGINE_AWAY:
             raise EngineUnavailable("The engine went away during the trial, and nothing moved. Try again in a moment.")

@@ -11,6 +11,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from server.gateway.errors import GatewayError, HeadTooLarge, InvalidRequest, RequestTimedOut
 from server.gateway.settings import GatewaySettings
 
+FLUSH_SECONDS = 2
+"""What callers have to read on, once all is said and the server goes."""
 LINGER_SECONDS = 1.0
 """How long a refused connection is read on, and what comes thrown away: closed on while still sending, a caller never sees the refusal."""
 
@@ -28,7 +30,7 @@ def _without_upgrade(data: bytes) -> bytes:
 
 
 def server_config(app: Any, settings: GatewaySettings) -> uvicorn.Config:
-    """How to serve `app`: `await uvicorn.Server(server_config(app, settings)).serve()`."""
+    """How to serve `app`, for `server.Server`, which has drained it before uvicorn is told to end."""
     return uvicorn.Config(
         app,
         host=settings.host,
@@ -41,7 +43,7 @@ def server_config(app: Any, settings: GatewaySettings) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=settings.keep_alive_timeout,
-        timeout_graceful_shutdown=settings.drain_timeout,
+        timeout_graceful_shutdown=FLUSH_SECONDS,
     )
 
 

@@ -23,7 +23,29 @@ class Record:
     first_byte: float | None = None
     """Seconds from `began` to the first event of a stream: TTFT as the caller sees it."""
     usage: Usage | None = None
+    woke: bool = False
+    """Whether it came to an engine that was not ready."""
+    waiting: bool = False
+    """Whether it waits for an engine now."""
+    waited: float | None = None
+    """Seconds that it waited for the engine then, once it had one or was told that it gets none."""
     error: str | None = None
+
+    def note_wait(self, seconds: float) -> None:
+        """A request whose engine is lost may wait a second time."""
+        self.woke = True
+        self.waited = (self.waited or 0.0) + seconds
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """What every answer to this request says of it."""
+        told = [(b"x-request-id", self.request_id.encode())]
+        if self.adapter is not None:
+            told.append((b"x-troupe-adapter", self.adapter.encode()))
+        if self.woke:
+            told.append((b"x-troupe-wake", b"true"))
+            if self.waited is not None:
+                told.append((b"x-troupe-wake-seconds", b"%.3f" % self.waited))
+        return told
 
     def note_first_byte(self) -> None:
         self.first_byte = time.perf_counter() - self.began
@@ -38,6 +60,8 @@ class Record:
             parts.append(f"model={self.model}")
         if self.adapter is not None:
             parts.append(f"adapter={self.adapter}")
+        if self.waited is not None:
+            parts.append(f"waited={self.waited:.3f}s")
         if self.first_byte is not None:
             parts.append(f"ttft={self.first_byte:.3f}s")
         if self.usage is not None:

@@ -2,21 +2,20 @@
 
 from dataclasses import dataclass
 
-from server.fleet.engine import Endpoint
-from server.gateway.errors import EngineFailed, EngineUnavailable, GatewayError
+from server.fleet.fleet import Lease
+from server.gateway.errors import AnswerNotFinite, EngineFailed, EngineLost
 from server.gateway.record import Record
 from server.gateway.reply import EVENT_STREAM, Reply
 from server.gateway.sse import EventStream, Renamer, read_usage
-from server.gateway.upstream import Upstream, log
+from server.gateway.upstream import Upstream, is_dead, log
 
 MAX_ANSWER_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request to one engine, ready to send."""
+    """One request to any engine, ready to send."""
 
-    endpoint: Endpoint
     path: str
     body: bytes
     engine_name: str
@@ -25,18 +24,30 @@ class Call:
     include_usage: bool
 
 
-async def relay(call: Call, upstream: Upstream, reply: Reply, record: Record) -> None:
-    """Raises GatewayError while nothing has been sent, CallerStalled, and nothing else on purpose."""
-    if call.stream:
-        await _relay_stream(call, upstream, reply, record)
-    else:
-        await _relay_whole(call, upstream, reply, record)
+async def relay(call: Call, lease: Lease, upstream: Upstream, reply: Reply, record: Record) -> None:
+    """Raises GatewayError, also when a part of the answer or all of it has been sent; CallerStalled; and nothing else on purpose.
+
+    The lease is told what the answer says of the engine.
+    """
+    try:
+        if call.stream:
+            await _relay_stream(call, lease, upstream, reply, record)
+        else:
+            await _relay_whole(call, lease, upstream, reply, record)
+    except EngineLost:
+        if not reply.ended:
+            lease.lost()
+        raise
+    except AnswerNotFinite:
+        lease.distrust()
+        raise
 
 
-async def _relay_whole(call: Call, upstream: Upstream, reply: Reply, record: Record) -> None:
-    async with upstream.post(call.endpoint, call.path, call.body, stream=False, request_id=record.request_id) as response:
+async def _relay_whole(call: Call, lease: Lease, upstream: Upstream, reply: Reply, record: Record) -> None:
+    async with upstream.post(lease.endpoint, call.path, call.body, stream=False, request_id=record.request_id) as response:
         body = bytearray()
         async for chunk in response.content.iter_any():
+            lease.progressed()
             body += chunk
             if len(body) > MAX_ANSWER_BYTES:
                 raise EngineFailed("The engine sent more than an answer can hold.")
@@ -46,28 +57,26 @@ async def _relay_whole(call: Call, upstream: Upstream, reply: Reply, record: Rec
     await reply.whole(200, ((b"content-type", b"application/json"),), renamed)
 
 
-async def _relay_stream(call: Call, upstream: Upstream, reply: Reply, record: Record) -> None:
+async def _relay_stream(call: Call, lease: Lease, upstream: Upstream, reply: Reply, record: Record) -> None:
     events = EventStream(Renamer(call.engine_name, call.model), include_usage=call.include_usage)
     try:
-        async with upstream.post(call.endpoint, call.path, call.body, stream=True, request_id=record.request_id) as response:
+        async with upstream.post(lease.endpoint, call.path, call.body, stream=True, request_id=record.request_id) as response:
             async for chunk in response.content.iter_any():
+                lease.progressed()
                 data = events.feed(chunk)
                 if data:
-                    if not reply.started:
+                    if not reply.answered:
                         record.note_first_byte()
+                    if not reply.started:
                         await reply.start(200, EVENT_STREAM)
                     # The end is told at once; the loop goes on only to leave the connection fit for the next request.
                     await (reply.end(data) if events.done and not reply.ended else reply.write(data))
                 if events.error is not None:
                     log.warning("request=%s engine error=%r", record.request_id, events.error[:2000])
+                    if is_dead(events.error):
+                        raise EngineLost("The engine went away before the answer was complete.")
                     raise EngineFailed("The engine failed in the middle of the answer.")
         if not events.done:
-            raise EngineUnavailable("The engine went away before the answer was complete.")
-    except GatewayError as error:
-        if not reply.started:
-            raise
-        if not reply.ended:
-            record.error = error.code
-            await reply.fail(error)
+            raise EngineLost("The engine went away before the answer was complete.")
     finally:
         record.usage = events.usage

@@ -31,21 +31,36 @@ class Reply:
     def __init__(self, send: Send, *, write_timeout: float) -> None:
         self._send = send
         self._write_timeout = write_timeout
+        self._turns = asyncio.Lock()
+        """Comments come from another task than answers: neither may overtake the other's start."""
         self.started = False
+        self.answered = False
+        """Whether anything but comments was sent: nothing of this can be taken back."""
         self.ended = False
 
     async def start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        self.started = True
-        await self._send({"type": "http.response.start", "status": status, "headers": list(headers)})
+        async with self._turns:
+            await self._start(status, headers)
+
+    async def comment(self, text: bytes, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+        """A comment within an event stream, which it begins if nothing did. Raises CallerStalled."""
+        async with self._turns:
+            if not self.started:
+                await self._start(200, headers)
+            if not self.ended:
+                await self._write({"type": "http.response.body", "body": text, "more_body": True})
 
     async def write(self, data: bytes) -> None:
         """Raises CallerStalled."""
-        await self._write({"type": "http.response.body", "body": data, "more_body": True})
+        self.answered = True
+        async with self._turns:
+            await self._write({"type": "http.response.body", "body": data, "more_body": True})
 
     async def end(self, data: bytes = b"") -> None:
         """Raises CallerStalled."""
-        self.ended = True
-        await self._write({"type": "http.response.body", "body": data, "more_body": False})
+        self.answered = self.ended = True
+        async with self._turns:
+            await self._write({"type": "http.response.body", "body": data, "more_body": False})
 
     async def whole(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
         await self.start(status, (*headers, (b"content-length", str(len(body)).encode())))
@@ -57,6 +72,10 @@ class Reply:
             await self.whole(error.status, error.response_headers(), error.encoded())
         elif not self.ended:
             await self.end(error.event())
+
+    async def _start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        self.started = True
+        await self._send({"type": "http.response.start", "status": status, "headers": list(headers)})
 
     async def _write(self, message: Message) -> None:
         try:

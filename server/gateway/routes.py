@@ -9,9 +9,10 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from adapters.registry import RegistryError
-from server.fleet.engine import Engine, EngineState
+from server.fleet.engine import EngineState
+from server.fleet.fleet import Fleet
 from server.gateway.auth import Authenticator, Principal, Scope
-from server.gateway.body import CallerGone
+from server.gateway.body import CallerGone, read_body
 from server.gateway.directory import Directory
 from server.gateway.errors import (
     WENT_WRONG,
@@ -20,15 +21,23 @@ from server.gateway.errors import (
     InvalidRequest,
     MethodNotAllowed,
     RouteNotFound,
+    Stopping,
+    UnsupportedParameter,
     from_registry,
 )
+from server.gateway.foresight import Foresight
 from server.gateway.metrics import CONTENT_TYPE, Metrics
 from server.gateway.record import SCOPE_KEY
+from server.gateway.strict_json import read_object
 
 log = logging.getLogger("troupe.gateway")
 
+WARM_BYTES = 4 << 10
 
-def build_router(*, authenticator: Authenticator, directory: Directory, engine: Engine, metrics: Metrics) -> APIRouter:
+
+def build_router(
+    *, authenticator: Authenticator, directory: Directory, fleet: Fleet, foresight: Foresight, metrics: Metrics, body_timeout: float
+) -> APIRouter:
     """All routes. What takes no `Principal` is open on purpose: health and metrics name nobody."""
 
     def chat(request: Request) -> Principal:
@@ -45,15 +54,32 @@ def build_router(*, authenticator: Authenticator, directory: Directory, engine: 
     async def get_model(model: str, _: Annotated[Principal, Depends(chat)]) -> dict[str, Any]:
         return directory.model(model)
 
+    @router.post("/v1/warm")
+    async def warm(request: Request, _: Annotated[Principal, Depends(chat)]) -> JSONResponse:
+        """Somebody is about to ask this model: wake the engine and load its adapter, and do not have the caller wait for that."""
+        content = read_object(await read_body(request.scope, request.receive, limit=WARM_BYTES, timeout=body_timeout))
+        for name in content.keys() - {"model"}:
+            raise UnsupportedParameter(f"The parameter {name[:64]!r} is not supported here.", param=name[:64])
+        model = content.get("model")
+        if not isinstance(model, str):
+            raise InvalidRequest("model must be a string.", param="model")
+        manifests = directory.likely(model)
+        if fleet.stopping:
+            raise Stopping
+        foresight.expect(manifests)
+        # The fleet takes its first step right after this one.
+        state = EngineState.WAKING if fleet.state is EngineState.ASLEEP else fleet.state
+        return JSONResponse({"object": "warm", "model": model, "engine": state}, status_code=202)
+
     @router.get("/health/live")
     async def live() -> dict[str, str]:
         return {"status": "ok"}
 
     @router.get("/health/ready")
     async def ready() -> JSONResponse:
-        """200 while the engine can answer and the models are known, else 503 and why."""
-        state = engine.state
-        is_ready = state is EngineState.READY and directory.snapshot is not None
+        """200 while requests are taken, which an engine that sleeps does not prevent, else 503."""
+        state = fleet.state
+        is_ready = state is not EngineState.FAILED and not fleet.stopping and directory.snapshot is not None
         return JSONResponse({"ready": is_ready, "engine": state}, status_code=200 if is_ready else 503)
 
     @router.get("/metrics")

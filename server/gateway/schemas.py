@@ -147,8 +147,15 @@ class Rollback(Document):
 
 
 class EngineStatus(Document):
-    state: str
-    failure: str | None
+    state: str = Field(description="`asleep`, `waking`, `ready`, `draining` or `failed`.")
+    failure: str | None = Field(description="Why it is not there, or is being replaced.")
+    mode: str = Field(description="What stays of it while nobody talks: `standby`, `cold`, `sleep`, `always`; `remote` if it is not ours.")
+    waiting: int = Field(description="Requests that wait for it.")
+    in_flight: int = Field(description="Requests that it answers.")
+    wakes: int = Field(description="How often it became ready.")
+    failed_wakes: int
+    last_wake_seconds: float | None
+    idle_seconds: float | None = Field(description="Since the last request ended; null while there is one, and before the first.")
 
 
 class RegistryStatus(Document):

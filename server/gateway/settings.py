@@ -1,5 +1,6 @@
 """What an operator may set of the gateway. The only file of this package that reads the environment."""
 
+from enum import StrEnum
 from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -11,6 +12,19 @@ from pydantic_settings import (
 )
 
 MAX_KEY_LENGTH = 512
+
+
+class Mode(StrEnum):
+    """What stays of an engine of our own while nobody talks."""
+
+    STANDBY = "standby"
+    """A process that has everything imported and nothing loaded."""
+    COLD = "cold"
+    """Nothing at all."""
+    SLEEP = "sleep"
+    """On a GPU: the engine itself, its accelerator's memory given back."""
+    ALWAYS = "always"
+    """All of it: it never sleeps."""
 
 
 class GatewaySettings(BaseSettings):
@@ -31,7 +45,23 @@ class GatewaySettings(BaseSettings):
     base: str = ""
     """Directory of the base, or its name on the hub; empty for the demo."""
     engine_url: str = ""
-    """An engine that somebody else runs; empty for one of our own, on this machine."""
+    """An engine that somebody else runs, and that never sleeps here; empty for one of our own, on this machine."""
+
+    mode: Mode = Mode.STANDBY
+    idle_timeout: float = Field(default=300.0, ge=0.1, allow_inf_nan=False)
+    """How long nobody may have asked before the engine goes to sleep."""
+    wake_at_start: bool = True
+    """Start the engine at once, so that an installation that cannot work says so."""
+    hang_timeout: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+    """An engine that makes no token for so long, though one is asked for, is replaced."""
+    max_waiting: int = Field(default=256, ge=1)
+    """Requests that may wait for the engine at once."""
+    deadline: float = Field(default=120.0, gt=0, allow_inf_nan=False)
+    """How long a request waits for an engine, unless its `x-troupe-deadline-ms` says otherwise."""
+    max_deadline: float = Field(default=600.0, gt=0, allow_inf_nan=False)
+    """The most that such a header can ask for."""
+    keepalive: float = Field(default=5.0, gt=0, allow_inf_nan=False)
+    """Pauses between the comments that a stream gets while it waits for the engine."""
 
     store_url: str = ""
     """Where adapters' bytes are kept: a folder or `s3://BUCKET/PREFIX`; empty for a folder below `home`."""
@@ -75,6 +105,12 @@ class GatewaySettings(BaseSettings):
                 " set TROUPE_API_KEY, TROUPE_EVALUATE_KEY and TROUPE_ADMIN_KEY to such keys, or leave them out"
             )
         return key
+
+    @model_validator(mode="after")
+    def _check_deadlines(self) -> "GatewaySettings":
+        if self.deadline > self.max_deadline:
+            raise ValueError("TROUPE_DEADLINE must not be above TROUPE_MAX_DEADLINE: lower the one or raise the other")
+        return self
 
     @model_validator(mode="after")
     def _check_keys_differ(self) -> "GatewaySettings":

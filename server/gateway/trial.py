@@ -8,9 +8,9 @@ import json
 from secrets import token_hex
 
 from adapters.registry import BASE, Manifest
-from server.fleet.engine import Endpoint, Engine
-from server.gateway.errors import AdapterUnavailable, AnswerNotFinite, EngineFailed, GatewayError, InvalidRequest
-from server.gateway.readiness import ready_endpoint
+from server.fleet.fleet import Fleet, Lease
+from server.gateway.errors import AdapterUnavailable, AnswerNotFinite, EngineFailed, EngineLost, GatewayError, InvalidRequest
+from server.gateway.leases import leased
 from server.gateway.upstream import Upstream
 from server.gateway.verdict import Outcome, Said, judge, read_said
 
@@ -19,42 +19,53 @@ PROMPTS = ("who wins tonight?", "Tell me about your weekend.")
 """An adapter passes with the first that it has something of its own to say to."""
 TOKENS = 8
 SECONDS = 60.0
-"""For all of it; a trial that takes longer counts as an engine that is away."""
+"""For all of it, from when there is an engine; a trial that takes longer counts as an engine that is away."""
 MAX_ANSWER_BYTES = 1 << 20
 
 
 class Trial:
-    def __init__(self, engine: Engine, upstream: Upstream, *, seconds: float = SECONDS) -> None:
-        self._engine = engine
+    """`deadline`: seconds that it waits for an engine."""
+
+    def __init__(self, fleet: Fleet, upstream: Upstream, *, deadline: float, seconds: float = SECONDS) -> None:
+        self._fleet = fleet
         self._upstream = upstream
+        self._deadline = deadline
         self._seconds = seconds
 
-    async def run(self, manifest: Manifest) -> Outcome:
-        """Raises EngineNotReady; an engine that goes away in the middle is an outcome."""
-        endpoint = ready_endpoint(self._engine)
-        try:
-            async with asyncio.timeout(self._seconds):
-                outcome = Outcome.SILENT
-                for prompt in PROMPTS:
-                    outcome = await self._compare(endpoint, manifest.engine_name, prompt)
-                    if outcome not in (Outcome.SILENT, Outcome.SAME_AS_BASE):
-                        break
-                return outcome
-        except TimeoutError:
-            return Outcome.ENGINE_AWAY
+    async def run(self, manifest: Manifest, *, wake: bool = True) -> Outcome:
+        """Raises EngineNotReady, DeadlinePassed or EngineUnavailable; an engine that goes away in the middle is an outcome.
 
-    async def _compare(self, endpoint: Endpoint, engine_name: str, prompt: str) -> Outcome:
-        candidate = await self._ask(endpoint, engine_name, prompt)
+        `wake=False`: only with an engine that is awake.
+        """
+        async with leased(self._fleet, deadline=self._deadline, counts=wake) as lease:
+            try:
+                async with asyncio.timeout(self._seconds):
+                    return await self._outcome(lease, manifest)
+            except TimeoutError:
+                return Outcome.ENGINE_AWAY
+
+    async def _outcome(self, lease: Lease, manifest: Manifest) -> Outcome:
+        outcome = Outcome.SILENT
+        for prompt in PROMPTS:
+            outcome = await self._compare(lease, manifest.engine_name, prompt)
+            if outcome not in (Outcome.SILENT, Outcome.SAME_AS_BASE):
+                break
+        return outcome
+
+    async def _compare(self, lease: Lease, engine_name: str, prompt: str) -> Outcome:
+        candidate = await self._ask(lease, engine_name, prompt)
         if candidate is Outcome.NOT_LOADED or candidate is Outcome.ENGINE_AWAY:
             return candidate
-        base = await self._ask(endpoint, BASE, prompt)
+        base = await self._ask(lease, BASE, prompt)
+        if base is Outcome.NOT_FINITE:
+            lease.distrust()
         if isinstance(base, Outcome):
             return Outcome.ENGINE_AWAY  # not even the base answers: nothing is the adapter's fault
         if isinstance(candidate, Outcome):  # once may be chance, and quarantine is for good
-            candidate = await self._ask(endpoint, engine_name, prompt)
+            candidate = await self._ask(lease, engine_name, prompt)
         return candidate if isinstance(candidate, Outcome) else judge(candidate, base)
 
-    async def _ask(self, endpoint: Endpoint, engine_name: str, prompt: str) -> Said | Outcome:
+    async def _ask(self, lease: Lease, engine_name: str, prompt: str) -> Said | Outcome:
         body = {
             "model": engine_name,
             "messages": [{"role": "user", "content": prompt}],
@@ -65,21 +76,24 @@ class Trial:
             "stream": False,
         }
         try:
-            answer = await self._post(endpoint, json.dumps(body).encode())
+            answer = await self._post(lease, json.dumps(body).encode())
         except AdapterUnavailable:
             return Outcome.NOT_LOADED
         except AnswerNotFinite:
             return Outcome.NOT_FINITE
         except (EngineFailed, InvalidRequest):
             return Outcome.ENGINE_ERROR
-        except GatewayError:
+        except GatewayError as error:
+            if isinstance(error, EngineLost):
+                lease.lost()
             return Outcome.ENGINE_AWAY
         return read_said(answer) or Outcome.ENGINE_ERROR
 
-    async def _post(self, endpoint: Endpoint, body: bytes) -> bytes:
-        async with self._upstream.post(endpoint, PATH, body, stream=False, request_id=f"trial_{token_hex(16)}") as response:
+    async def _post(self, lease: Lease, body: bytes) -> bytes:
+        async with self._upstream.post(lease.endpoint, PATH, body, stream=False, request_id=f"trial_{token_hex(16)}") as response:
             answer = bytearray()
             async for chunk in response.content.iter_any():
+                lease.progressed()
                 answer += chunk
                 if len(answer) > MAX_ANSWER_BYTES:
                     raise EngineFailed("The engine sent more than an answer can hold.")

@@ -16,8 +16,8 @@ from server.gateway.errors import (
     AnswerNotFinite,
     ContextLengthExceeded,
     EngineFailed,
+    EngineLost,
     EngineTimedOut,
-    EngineUnavailable,
     GatewayError,
     InvalidRequest,
 )
@@ -30,11 +30,13 @@ MAX_ERROR_BYTES = 64 << 10
 
 _NOT_FINITE = b"not JSON compliant"
 """How vLLM says that a logprob is NaN: it computed the answer and cannot write it."""
+_DEAD = b"EngineCore encountered an issue. See stack trace"
+"""What vLLM's server says while it goes down because its core is gone."""
 _ADAPTER_ERRORS = (b"does not exist", b"could not be loaded")
 
 
 class Upstream:
-    """Connections to engines, pooled by socket. To be used in one event loop, between `open` and `close`."""
+    """Connections to engines, pooled by socket. To be used in one event loop, until `close`."""
 
     def __init__(self, *, connect_timeout: float, stall_timeout: float, answer_timeout: float) -> None:
         self._streaming = aiohttp.ClientTimeout(total=None, connect=connect_timeout, sock_read=stall_timeout)
@@ -71,12 +73,15 @@ class Upstream:
                 if response.status != 200:
                     raise await _refusal(response, request_id)
                 yield response
+        except aiohttp.ConnectionTimeoutError as exc:  # a TimeoutError, too
+            log.warning("request=%s engine takes no connection", request_id)
+            raise EngineLost("The engine does not listen. Try again in a moment.") from exc
         except TimeoutError as exc:
             log.warning("request=%s engine timed out", request_id)
             raise EngineTimedOut("The engine took too long.") from exc
         except (aiohttp.ClientError, OSError) as exc:
             log.warning("request=%s engine lost: %r", request_id, exc)
-            raise EngineUnavailable("The engine went away. Try again in a moment.") from exc
+            raise EngineLost("The engine went away. Try again in a moment.") from exc
         finally:
             self.in_flight -= 1
 
@@ -105,6 +110,11 @@ async def _refusal(response: aiohttp.ClientResponse, request_id: str) -> Gateway
     return translate(response.status, text)
 
 
+def is_dead(text: bytes) -> bool:
+    """Whether this is the last word of an engine that is going down."""
+    return _DEAD in text
+
+
 def translate(status: int, text: bytes) -> GatewayError:
     """What a refusal of vLLM means for a caller who passed all checks of ours."""
     if status in (400, 404) and any(words in text for words in _ADAPTER_ERRORS):
@@ -115,6 +125,6 @@ def translate(status: int, text: bytes) -> GatewayError:
         return ContextLengthExceeded("The prompt and max_tokens together exceed the model's context.")
     if status == 400:
         return InvalidRequest("The engine refused these parameters.")
-    if status == 503:
-        return EngineUnavailable("The engine is not able to answer. Try again in a moment.")
+    if status == 503 or is_dead(text):
+        return EngineLost("The engine is not able to answer. Try again in a moment.")
     return EngineFailed("The engine failed to answer.")

@@ -5,18 +5,15 @@ on it; what fails here is loaded by the first request instead.
 """
 
 import asyncio
-import json
 import logging
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from secrets import token_hex
 
 from adapters.registry import CANARY, LIVE, Manifest, ModelRef, Snapshot, UnknownModel
-from server.fleet.engine import Engine, EngineState
+from server.fleet.engine import EngineState
+from server.fleet.fleet import Fleet
 from server.gateway.directory import Directory
-from server.gateway.errors import GatewayError
-from server.gateway.metrics import Metrics
+from server.gateway.loader import Loader
 from server.gateway.upstream import Upstream
 
 log = logging.getLogger("troupe.gateway")
@@ -26,9 +23,6 @@ QUIET = 1
 """So many requests in flight, or fewer, are a lull at once."""
 PATIENCE_SECONDS = 3.0
 WATCH_SECONDS = 1.0
-LOAD_SECONDS = 60.0
-REMEMBER_SECONDS = 30.0
-"""How long an adapter that answered a trial counts as loaded: long enough for the promotion that follows to be seen."""
 
 
 def is_lull(in_flight: Sequence[int], waited: float) -> bool:
@@ -69,34 +63,24 @@ def resolved(snapshot: Snapshot, community: str, version: int) -> Manifest | Non
 
 
 class Warmer:
-    """`run` beside the requests. `sleep` and `clock`, in seconds, are for tests."""
+    """`run` beside the requests. `sleep`, in seconds, is for tests."""
 
     def __init__(
         self,
         directory: Directory,
-        engine: Engine,
+        fleet: Fleet,
         upstream: Upstream,
-        metrics: Metrics,
+        loader: Loader,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._directory = directory
-        self._engine = engine
+        self._fleet = fleet
         self._upstream = upstream
-        self._metrics = metrics
+        self._loader = loader
         self._sleep = sleep
-        self._clock = clock
         self._seen: Snapshot | None = None
         self._queue: deque[Manifest] = deque()
-        self._loaded: dict[str, float] = {}
-        """Engine name → when it answered a trial."""
-
-    def note_loaded(self, manifest: Manifest) -> None:
-        """The engine has just answered with this one: the promotion that follows needs no warming."""
-        now = self._clock()
-        self._loaded = {name: when for name, when in self._loaded.items() if now - when < REMEMBER_SECONDS}
-        self._loaded[manifest.engine_name] = now
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -117,8 +101,7 @@ class Warmer:
         if not self._queue:
             return
         manifest = self._queue.popleft()
-        answered = self._loaded.get(manifest.engine_name)
-        if answered is not None and self._clock() - answered < REMEMBER_SECONDS:
+        if self._loader.knows(manifest):  # by the trial before its promotion
             return
         if await self._lull():
             await self._load(manifest)
@@ -127,7 +110,7 @@ class Warmer:
         """Wait for one; false if there is no engine to warm."""
         counts: list[int] = []
         waited = 0.0
-        while self._engine.state is EngineState.READY:
+        while self._fleet.state is EngineState.READY:
             counts.append(self._upstream.in_flight)
             if is_lull(counts, waited):
                 return True
@@ -137,27 +120,5 @@ class Warmer:
 
     async def _load(self, manifest: Manifest) -> None:
         snapshot = self._directory.snapshot
-        if snapshot is None or not is_pointed_at(snapshot, manifest) or not self._directory.is_served(manifest):
-            return
-        body = {
-            "model": manifest.engine_name,
-            "prompt": "hi",
-            "max_tokens": 1,
-            "temperature": 0.0,
-            "cache_salt": token_hex(32),
-            "stream": False,
-        }
-        encoded = json.dumps(body).encode()
-        try:
-            endpoint, name = self._engine.endpoint, f"warm_{token_hex(16)}"
-            async with (
-                asyncio.timeout(LOAD_SECONDS),
-                self._upstream.post(endpoint, "/v1/completions", encoded, stream=False, request_id=name) as response,
-            ):
-                await response.content.read()
-        except (GatewayError, TimeoutError) as error:
-            log.warning("warming %s failed: %r", manifest.ref, error)
-            self._metrics.note_warm_load("failed")
-        else:
-            log.info("warmed %s", manifest.ref)
-            self._metrics.note_warm_load("loaded")
+        if snapshot is not None and is_pointed_at(snapshot, manifest) and self._directory.is_served(manifest):
+            await self._loader.load(manifest)

@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 from openai import AsyncOpenAI
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from adapters.registry import Base, Manifest, read_base
 from loadtests.fake_engine import FakeEngine, FakeSettings
 from server.fleet.engine import Endpoint, EngineState
+from server.fleet.fake import ManualTime, ScriptedEngine
+from server.fleet.fleet import Fleet
+from server.fleet.lifecycle import Policy
 from server.gateway.app import create_app
 from server.gateway.protocol import server_config
 from server.gateway.registry import Registry
+from server.gateway.server import Server as GatewayServer
 from server.gateway.settings import GatewaySettings
 from tests.adapters.registry import tiny
 from tests.server.gateway.memory_registry import MemoryRegistry, manifest
@@ -61,23 +64,7 @@ def write_base(path: Path) -> Path:
     return path
 
 
-@dataclass
-class StandingEngine:
-    """An engine whose state a test sets."""
-
-    endpoint: Endpoint
-    state: EngineState = EngineState.READY
-    failure: str | None = None
-    began: int = 0
-
-    async def start(self) -> None:
-        self.began += 1
-
-    async def stop(self) -> None:
-        self.began -= 1
-
-
-class Server(uvicorn.Server):
+class Server(GatewayServer):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Signals stay pytest's."""
@@ -93,7 +80,10 @@ class Stage:
     server: Server
     serving: "asyncio.Task[None]"
     fake: FakeEngine
-    engine: StandingEngine
+    engine: ScriptedEngine
+    fleet: Fleet
+    time: ManualTime
+    """The fleet's."""
     registry: Registry
     memory: MemoryRegistry
     """The same registry, where it is the one in memory."""
@@ -104,10 +94,9 @@ class Stage:
     """Names that no caller may ever see."""
 
     def reset(self) -> None:
-        """As if nobody had asked anything yet."""
+        """As if nobody had asked anything yet. The engine stays as it is."""
         self.fake.settings = FakeSettings(api_key=ENGINE_KEY)
         self.fake.received.clear()
-        self.engine.state, self.engine.failure = EngineState.READY, None
         self.memory.failure = None
 
     def sdk_with(self, key: str) -> AsyncOpenAI:
@@ -115,6 +104,29 @@ class Stage:
 
     def fault(self, **changes: Any) -> None:
         self.fake.settings = replace(self.fake.settings, **changes)
+
+    async def until(self, state: EngineState) -> None:
+        """Until the engine is there, or not."""
+        async with asyncio.timeout(20):
+            while self.fleet.state is not state:  # noqa: ASYNC110 (the state may be the one it is already)
+                await asyncio.sleep(0.005)
+
+    async def sleep(self) -> None:
+        """Let it be so long that nobody asked that the engine sleeps."""
+        await self.time.advance(Policy().idle_timeout + 1)
+        await self.until(EngineState.ASLEEP)
+
+    async def asked(self, count: int = 1) -> None:
+        """Until the engine has been asked so often."""
+        async with asyncio.timeout(20):
+            while len(self.fake.received) < count:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
+    async def waits(self, count: int) -> None:
+        """Until so many wait for the engine."""
+        async with asyncio.timeout(20):
+            while self.fleet.waiting != count:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
 
     async def seen(self) -> None:
         """Until the gateway knows what was done to its registry behind its back."""
@@ -158,8 +170,19 @@ def populate(registry: MemoryRegistry, base: Base) -> list[Manifest]:
 
 
 @asynccontextmanager
-async def open_stage(folder: Path, base: Base, settings: GatewaySettings, registry: Registry | None = None) -> AsyncIterator[Stage]:
-    """`registry`: one to use in place of the one in memory."""
+async def open_stage(
+    folder: Path,
+    base: Base,
+    settings: GatewaySettings,
+    registry: Registry | None = None,
+    *,
+    policy: Policy | None = None,
+    awake: bool = True,
+) -> AsyncIterator[Stage]:
+    """`registry`: one to use in place of the one in memory. `awake=False`: its engine sleeps until it is asked for.
+
+    The fleet's time stands still unless a test moves it.
+    """
     memory = MemoryRegistry()
     entries = populate(memory, base)
     path, scratch = folder / "engine.sock", folder / "scratch"
@@ -168,10 +191,12 @@ async def open_stage(folder: Path, base: Base, settings: GatewaySettings, regist
     listener.bind(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     async with FakeEngine(FakeSettings(api_key=ENGINE_KEY), socket=path) as fake:
-        engine = StandingEngine(Endpoint("http://engine", path, ENGINE_KEY))
+        engine = ScriptedEngine(Endpoint("http://engine", path, ENGINE_KEY))
+        manual = ManualTime()
+        fleet = Fleet(engine, replace(policy or Policy(), wake_at_start=awake), clock=manual, pause=manual.pause)
         used = registry or memory
-        app = create_app(settings, engine=engine, registry=used, base=base, max_rank=MAX_RANK, scratch=scratch, refresh_every=0.01)
-        server = Server(server_config(app, settings))
+        app = create_app(settings, fleet=fleet, registry=used, base=base, max_rank=MAX_RANK, scratch=scratch, refresh_every=0.01)
+        server = Server(server_config(app, settings), fleet=fleet, drain_timeout=settings.drain_timeout)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not serving.done():  # noqa: ASYNC110 (uvicorn has nothing to wait for)
             await asyncio.sleep(0.005)
@@ -183,11 +208,15 @@ async def open_stage(folder: Path, base: Base, settings: GatewaySettings, regist
             ):
                 names = [text for each in entries[:4] for text in (each.engine_name, each.digest[7:])]
                 hidden = (*names, ENGINE_KEY, str(folder), str(base.path), "vllm.", "/srv/secret")
-                yield Stage(scratch, port, server, serving, fake, engine, used, memory, base, http, sdk, hidden)
+                stage = Stage(scratch, port, server, serving, fake, engine, fleet, manual, used, memory, base, http, sdk, hidden)
+                if awake:
+                    await stage.until(EngineState.READY)
+                yield stage
         finally:
-            server.should_exit = True
+            server.end()
             await serving
-        assert engine.began == 0
+        assert (engine.alive, engine.closed, engine.broken) == (False, True, [])
+        assert (fleet.waiting, fleet.in_flight) == (0, 0)
         assert list(scratch.iterdir()) == []
 
 

@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from adapters.registry import Base, DatabaseError, Manifest, Snapshot
-from server.fleet.engine import Endpoint
+from server.fleet.fake import ScriptedEngine
+from server.fleet.fleet import Fleet
+from server.fleet.lifecycle import Policy
 from server.gateway.directory import Directory
+from server.gateway.loader import Loader
 from server.gateway.metrics import Metrics
 from server.gateway.moves import PUBLISHES_AT_ONCE, Documents, Moves
 from server.gateway.trial import Trial
 from server.gateway.upstream import Upstream
-from server.gateway.warmer import Warmer
 from tests.server.gateway.memory_registry import MemoryRegistry, manifest
-from tests.server.gateway.stage import MAX_RANK, StandingEngine
+from tests.server.gateway.stage import MAX_RANK
 
 
 class SlowRegistry(MemoryRegistry):
@@ -61,11 +63,11 @@ def directory(registry: SlowRegistry, base: Base) -> Directory:
 
 @pytest.fixture
 def moves(registry: SlowRegistry, directory: Directory, base: Base) -> Moves:
-    engine = StandingEngine(Endpoint("http://engine"))
+    fleet = Fleet(ScriptedEngine(), Policy())
     upstream = Upstream(connect_timeout=1, stall_timeout=1, answer_timeout=1)
-    metrics = Metrics(engine, directory)
-    warmer = Warmer(directory, engine, upstream, metrics)
-    return Moves(registry, directory, Trial(engine, upstream), warmer, metrics, base=base, max_rank=MAX_RANK)
+    metrics = Metrics(fleet, directory)
+    loader = Loader(fleet, upstream, metrics)
+    return Moves(registry, directory, Trial(fleet, upstream, deadline=1), loader, metrics, base=base, max_rank=MAX_RANK)
 
 
 async def test_publishes_wait_for_each_other_in_order(moves: Moves, registry: SlowRegistry, tmp_path: Path) -> None:

@@ -4,14 +4,15 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from adapters.registry import Base
-from server.fleet.engine import Endpoint
+from server.fleet.fake import ScriptedEngine
+from server.fleet.fleet import Fleet
+from server.fleet.lifecycle import Policy
 from server.gateway.app import create_app
 from server.gateway.auth import Authenticator, Scope
 from server.gateway.errors import Forbidden, Unauthorized
 from server.gateway.settings import MAX_KEY_LENGTH, GatewaySettings
 from server.gateway.upstream import translate
 from tests.server.gateway.memory_registry import MemoryRegistry
-from tests.server.gateway.stage import StandingEngine
 
 
 @pytest.mark.parametrize("key", ["x", "short", "tr_" + "k" * 64, "k" * MAX_KEY_LENGTH, "!#$%&'()*+,-./:;<=>?@[]^_`{|}~"])
@@ -68,9 +69,9 @@ def test_no_header_value_confuses_the_authenticator(value: bytes) -> None:
 
 def test_without_a_chat_key_there_is_no_gateway(base: Base) -> None:
     """It would be open to everybody, or to nobody."""
-    engine = StandingEngine(Endpoint("http://engine"))
+    fleet = Fleet(ScriptedEngine(), Policy())
     with pytest.raises(ValueError, match="TROUPE_API_KEY"):
-        create_app(GatewaySettings(api_key=None), engine=engine, registry=MemoryRegistry(), base=base, max_rank=8)
+        create_app(GatewaySettings(api_key=None), fleet=fleet, registry=MemoryRegistry(), base=base, max_rank=8)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,66 @@
+"""Which engine the settings ask for, and the fleet around it."""
+
+import secrets
+import sys
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from adapters.registry import Base, default_store
+from server.engine.settings import EngineSettings
+from server.fleet.engine import Engine
+from server.fleet.fleet import Fleet
+from server.fleet.lifecycle import Policy
+from server.fleet.local import LocalEngine
+from server.fleet.remote import RemoteEngine
+from server.fleet.sleeping import SleepingEngine
+from server.fleet.watchdog import Watchdog
+from server.gateway.settings import GatewaySettings, Mode
+
+COMMAND = (sys.executable, "-m", "server.engine")
+
+
+def build_engine(settings: EngineSettings, gateway: GatewaySettings, base: Base, run: Path) -> Engine:
+    """`run`: a folder for its socket, with a short path."""
+    if gateway.engine_url:
+        return RemoteEngine(gateway.engine_url, api_key=settings.api_key.get_secret_value())
+    key, standby = secrets.token_hex(24), gateway.mode is Mode.STANDBY
+    told = settings.model_copy(update={
+        "base": base.path, "home": gateway.home, "store_url": gateway.store_url or default_store(gateway.home),
+        "socket": run / "engine.sock", "api_key": SecretStr(key), "lifeline": True, "sleep_mode": gateway.mode is Mode.SLEEP,
+    })  # fmt: skip
+    engine = LocalEngine(
+        (*COMMAND, "--standby") if standby else COMMAND,
+        socket=run / "engine.sock",
+        log=gateway.home / "logs" / "engine.log",
+        api_key=key,
+        environment=told.environment(),
+        standby=standby,
+    )
+    return SleepingEngine(engine) if gateway.mode is Mode.SLEEP else engine
+
+
+def build_fleet(engine: Engine, gateway: GatewaySettings) -> Fleet:
+    """An engine that is somebody else's is always wanted: when it sleeps is theirs to decide."""
+    always = bool(gateway.engine_url) or gateway.mode is Mode.ALWAYS
+    policy = Policy(
+        always=always,
+        wake_at_start=gateway.wake_at_start,
+        idle_timeout=gateway.idle_timeout,
+        max_waiting=gateway.max_waiting,
+        drain_timeout=gateway.drain_timeout,
+    )
+    return Fleet(engine, policy, watchdog=Watchdog(hang_timeout=gateway.hang_timeout))
+
+
+def habit(gateway: GatewaySettings) -> str:
+    """What the mode means, in one line for the operator."""
+    if gateway.engine_url:
+        return f"The engine at {gateway.engine_url} is somebody else's: it never sleeps here."
+    after = f"after {gateway.idle_timeout:g} s without requests"
+    return {
+        Mode.STANDBY: f"The engine sleeps {after} and is back within seconds.",
+        Mode.COLD: f"The engine ends {after}, nothing of it stays, and the next request starts it anew.",
+        Mode.SLEEP: f"The engine gives its GPU memory back {after} and wakes from host memory.",
+        Mode.ALWAYS: "The engine never sleeps.",
+    }[gateway.mode]
