@@ -1,6 +1,7 @@
 """Sleep instead of an end, around a stand-in for vLLM in this process: its sleep mode, and what has gone wrong with it."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -10,8 +11,10 @@ import aiohttp
 import pytest
 
 from loadtests.fake_engine import FakeEngine, FakeSettings, Fault, Voice
-from server.fleet.engine import Cause, Endpoint, EngineDown, Failure
+from server.fleet.engine import Cause, Endpoint, EngineDown, EngineState, Failure
 from server.fleet.fake import ScriptedEngine
+from server.fleet.fleet import Fleet
+from server.fleet.lifecycle import Policy
 from server.fleet.sleeping import NEAR, RESIDENT, Bounds, SleepingEngine
 
 ZIZOU, GREYBEARDS = "zizou-0123456789abcdef", "greybeards-fedcba9876543210"
@@ -296,3 +299,32 @@ async def test_a_death_awake_is_told_and_the_next_start_is_fresh(tmp_path: Path)
         await engine.stop()
         await engine.start()
         assert process.starts == 2
+
+
+async def test_a_fleet_puts_it_to_sleep_and_has_it_back(tmp_path: Path) -> None:
+    """Who comes to a sleeping engine gets the same process; and one that is not trusted is ended, though it could sleep."""
+    process = Process(tmp_path / "e.sock", SETTINGS)
+    fleet = Fleet(SleepingEngine(process.engine), Policy(wake_at_start=False, idle_timeout=0.05))
+    await fleet.open()
+    try:
+        for _ in range(3):
+            async with fleet.lease(deadline=60):
+                await process.loads(ZIZOU)
+            await until(lambda: fleet.state is EngineState.ASLEEP)
+            assert process.fake.sleep_mode.sleeping
+        assert (process.starts, fleet.wakes) == (1, 3)
+        async with fleet.lease(deadline=60) as lease:
+            lease.distrust()
+        await until(lambda: fleet.state is EngineState.ASLEEP)
+        assert process.ends == ["killed"]
+        assert not process.engine.broken
+    finally:
+        await fleet.close()
+    assert process.engine.closed
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        await asyncio.sleep(0.01)
