@@ -1,38 +1,57 @@
-"""The connection to the index's database: SQLite or PostgreSQL by URL, brought to the present schema, its errors translated once.
+"""The connection to a database: SQLite or PostgreSQL by URL, brought to the present schema, its errors translated once.
 
-Knows nothing of adapters. SQLite runs in WAL mode with synchronous=FULL: what was acknowledged survives a crash of the machine.
+Knows nothing of adapters: who has tables hands it their `Schema`, and several may share one database. SQLite runs in WAL mode with
+synchronous=FULL: what was acknowledged survives a crash of the machine.
 """
 
 import asyncio
 import fcntl
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, event, inspect, select, text, update
+from sqlalchemy import Connection, Table, column, event, inspect, select, table, text, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from adapters.registry.errors import DatabaseError
-from adapters.registry.schema import HEAD, registry
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 BUSY_SECONDS = 10
 CONNECT_SECONDS = 10
 STATEMENT_SECONDS = 30
 _MIGRATION_LOCK = 0x74726F757065  # "troupe": any number that nobody else takes
+_ALEMBIC = threading.Lock()
+"""Alembic's `op` and `context` are one for the whole process: two schemas in turn, or the tables of one come into the other's database."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Tables that migrations make, and the one row by which readers learn that there is news in them."""
+
+    head: str
+    """The last migration."""
+    migrations: Path
+    """Alembic's folder. Its env.py finds the version table's name in `config.attributes["version_table"]`."""
+    version_table: str
+    """Where Alembic notes how far it came: another one for each schema that may lie in the same database."""
+    counter: Table
+    """One row; its column `revision` is counted up by whoever writes."""
 
 
 class Database:
     """Cheap to make; connects at its first use. Errors of SQLAlchemy and the drivers leave it as DatabaseError."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, schema: Schema) -> None:
         """`url`: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`. Raises DatabaseError."""
         self._url = read_url(url)
+        self._schema = schema
         self._is_sqlite = self._url.get_backend_name() == "sqlite"
         arguments: dict[str, Any] = {"timeout": BUSY_SECONDS}
         if not self._is_sqlite:
@@ -47,15 +66,15 @@ class Database:
         with self._translated():
             async with self._alone():
                 async with self._engine.connect() as connection:
-                    if await connection.run_sync(_schema_version) == HEAD:
+                    if await connection.run_sync(_schema_version, self._schema) == self._schema.head:
                         return
-                async with self._begin_immediate() as connection:
+                async with _one_alembic(), self._begin_immediate() as connection:
                     if not self._is_sqlite:
                         await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-                    held = await connection.run_sync(_schema_version)
-                    if held is not None and held > HEAD:
+                    held = await connection.run_sync(_schema_version, self._schema)
+                    if held is not None and held > self._schema.head:
                         raise DatabaseError(f"The database {self} was made by a newer Troupe (schema {held}): upgrade this one.")
-                    await connection.run_sync(_upgrade)
+                    await connection.run_sync(_upgrade, self._schema)
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
@@ -79,9 +98,16 @@ class Database:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that counts the revision up first, which makes all writers take turns; it is rolled back by any exception."""
+        counter = self._schema.counter
+        async with self.noting() as connection:
+            await connection.execute(update(counter).values(revision=counter.c.revision + 1))
+            yield connection
+
+    @asynccontextmanager
+    async def noting(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes what no reader waits for: the revision stays, and on PostgreSQL other writers go on beside it."""
         with self._translated():
             async with self._begin_immediate() as connection:
-                await connection.execute(update(registry).values(revision=registry.c.revision + 1))
                 yield connection
 
     async def close(self) -> None:
@@ -141,15 +167,26 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("immediate") else "BEGIN")
 
 
-def _schema_version(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
+@asynccontextmanager
+async def _one_alembic() -> AsyncIterator[None]:
+    while not _ALEMBIC.acquire(blocking=False):  # noqa: ASYNC110: an event belongs to one loop, and another thread's may hold this
+        await asyncio.sleep(0.01)
+    try:
+        yield
+    finally:
+        _ALEMBIC.release()
+
+
+def _schema_version(connection: Connection, schema: Schema) -> str | None:
+    if not inspect(connection).has_table(schema.version_table):
         return None
-    return connection.execute(select(text("version_num")).select_from(text("alembic_version"))).scalar()
+    held: str | None = connection.execute(select(column("version_num")).select_from(table(schema.version_table))).scalar()
+    return held
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, schema: Schema) -> None:
     # Loaded when there is something to do: it takes as long to import as everything else here.
     command, config = import_module("alembic.command"), import_module("alembic.config").Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-    config.attributes["connection"] = connection
+    config.set_main_option("script_location", str(schema.migrations))
+    config.attributes.update(connection=connection, version_table=schema.version_table)
     command.upgrade(config, "head")

@@ -8,6 +8,7 @@ from adapters.registry.database import Database
 from adapters.registry.errors import StoreError
 from adapters.registry.index import Index
 from adapters.registry.registry import Registry
+from adapters.registry.schema import SCHEMA
 
 
 def default_store(home: Path) -> str:
@@ -27,7 +28,7 @@ async def open_registry(home: Path, *, store_url: str = "", database_url: str = 
     they are a folder and a SQLite file below `home`. Raises StoreError or DatabaseError.
     """
     blobs = BlobStore(store_url or default_store(home))
-    database = Database(database_url or default_database(home))
+    database = Database(database_url or default_database(home), SCHEMA)
     try:
         await database.migrate()
         if not store_url:

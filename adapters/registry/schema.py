@@ -1,6 +1,10 @@
 """The tables of the index, the same on SQLite and PostgreSQL. `migrations/` makes them; HEAD is where those must have come to."""
 
+from pathlib import Path
+
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKeyConstraint, Index, Integer, MetaData, String, Table, Text
+
+from adapters.registry.database import Schema
 
 HEAD = "0002"
 
@@ -63,3 +67,5 @@ claims = Table(
     Column("claimed_at", String(32), nullable=False),
 )
 """Whose bytes are about to be published or removed: while one is going on, the other waits."""
+
+SCHEMA = Schema(HEAD, Path(__file__).with_name("migrations"), version_table="alembic_version", counter=registry)

@@ -18,14 +18,14 @@ from adapters.registry import Conflict, DatabaseError, Manifest, ModelRef, Point
 from adapters.registry import migrations as migrations_package
 from adapters.registry.database import Database, read_url
 from adapters.registry.index import DAMAGED, Index
-from adapters.registry.schema import HEAD, metadata
+from adapters.registry.schema import HEAD, SCHEMA, metadata
 
 BY = "the tests"
 
 
 @pytest.fixture
 async def index(database_url: str) -> AsyncIterator[Index]:
-    database = Database(database_url)
+    database = Database(database_url, SCHEMA)
     await database.migrate()
     index = Index(database)
     yield index
@@ -197,7 +197,7 @@ async def test_an_engine_name_is_never_another_version_s(index: Index) -> None:
 
 async def test_many_writers_at_once_lose_nothing(index: Index, database_url: str) -> None:
     """Twenty publishers through two connections pools get twenty different versions, and the same bytes one."""
-    other = Index(Database(database_url))
+    other = Index(Database(database_url, SCHEMA))
     writers = [(index, other)[number % 2].add(draft(number=number), str(number)) for number in range(1, 21)]
     again = [other.add(draft(number=7), "again") for _ in range(5)]
     manifests = await asyncio.gather(*writers, *again)
@@ -208,7 +208,7 @@ async def test_many_writers_at_once_lose_nothing(index: Index, database_url: str
 
 async def test_readers_see_whole_states_while_others_write(index: Index, database_url: str) -> None:
     """Every snapshot's pointer leads to a version that is in it."""
-    writer = Index(Database(database_url))
+    writer = Index(Database(database_url, SCHEMA))
 
     async def write() -> None:
         for number in range(1, 31):
@@ -254,7 +254,7 @@ async def test_the_history_is_a_stack(index: Index) -> None:
 
 async def test_migrations_make_what_the_schema_says(database_url: str) -> None:
     """From nothing, by several processes at once, and only once."""
-    databases = [Database(database_url) for _ in range(4)]
+    databases = [Database(database_url, SCHEMA) for _ in range(4)]
     await asyncio.gather(*(database.migrate() for database in databases))
     async with databases[0].reading() as connection:
         differences = await connection.run_sync(lambda sync: compare_metadata(MigrationContext.configure(sync), metadata))
@@ -268,7 +268,7 @@ async def test_migrations_make_what_the_schema_says(database_url: str) -> None:
 async def test_a_fresh_installation_is_opened_by_many_at_once(tmp_path: Path) -> None:
     """SQLite does not wait where the kind of journal is changed, so the processes have to."""
     for at in range(30):
-        databases = [Database(f"sqlite:///{tmp_path / str(at) / 'index.db'}") for _ in range(4)]
+        databases = [Database(f"sqlite:///{tmp_path / str(at) / 'index.db'}", SCHEMA) for _ in range(4)]
         await asyncio.gather(*(database.migrate() for database in databases))
         for database in databases:
             await database.close()
@@ -276,7 +276,7 @@ async def test_a_fresh_installation_is_opened_by_many_at_once(tmp_path: Path) ->
 
 async def test_a_newer_schema_is_left_alone(index: Index, database_url: str) -> None:
     """An older Troupe does not touch what it does not know."""
-    database = Database(database_url)
+    database = Database(database_url, SCHEMA)
     async with database.writing() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(DatabaseError, match="newer Troupe"):
@@ -286,7 +286,7 @@ async def test_a_newer_schema_is_left_alone(index: Index, database_url: str) -> 
 
 async def test_sqlite_keeps_what_it_acknowledged(tmp_path: Path) -> None:
     """WAL and synchronous=FULL on every connection."""
-    database = Database(f"sqlite:///{tmp_path / 'index.db'}")
+    database = Database(f"sqlite:///{tmp_path / 'index.db'}", SCHEMA)
     await database.migrate()
     async with database.reading() as connection:
         assert (await connection.execute(text("PRAGMA journal_mode"))).scalar() == "wal"
@@ -320,7 +320,7 @@ def test_urls_that_cannot_be_used(url: str) -> None:
 async def test_an_unreachable_server_is_one_sentence() -> None:
     """Without the password."""
     with pytest.raises(DatabaseError) as caught:
-        await Database("postgresql://someone:secret@127.0.0.1:1/troupe").migrate()
+        await Database("postgresql://someone:secret@127.0.0.1:1/troupe", SCHEMA).migrate()
     assert "secret" not in str(caught.value)
 
 
@@ -329,7 +329,7 @@ async def test_what_an_earlier_troupe_wrote_is_kept(index: Index, database_url: 
     await publish(index, 1)
     await promote(index, 1)
     before = await index.snapshot()
-    database = Database(database_url)
+    database = Database(database_url, SCHEMA)
     async with database.writing() as connection:
         await connection.execute(text("ALTER TABLE adapters DROP COLUMN override"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
