@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -66,6 +67,9 @@ class World:
                 assert told.look is None or told.look > self.now, "it would look again at once, for ever"
                 return told
         raise AssertionError("it never settles")
+
+    def is_in(self, state: EngineState) -> bool:
+        return self.condition.state is state
 
     def seen(self, report: Report | None) -> Seen:
         return Seen(self.now, self.waiting, self.in_flight, self.last_activity, report=report)
@@ -208,7 +212,7 @@ class Lives(RuleBasedStateMachine):
     @invariant()
     def what_is_ready_is_used_or_wanted(self) -> None:
         world = self.world
-        if world.condition.state is EngineState.READY and not world.in_flight:
+        if world.is_in(EngineState.READY) and not world.in_flight:
             assert wanted(world.condition, world.seen(None), world.policy)
 
     def teardown(self) -> None:
@@ -216,18 +220,18 @@ class Lives(RuleBasedStateMachine):
         world = self.world
         world.now = max(world.now, world.condition.retry_at)
         for _ in range(20):
-            if not world.waiting and world.condition.state is not EngineState.READY:
+            if not world.waiting and not world.is_in(EngineState.READY):
                 world.arrive()
-            if world.condition.state is EngineState.READY:
+            if world.is_in(EngineState.READY):
                 break
             world.go_on()
-        assert world.condition.state is EngineState.READY
+        assert world.is_in(EngineState.READY)
         assert world.condition.failure is None
         while world.in_flight:
             world.finish()
         stops = world.stops
         world.pass_time(3600.0)
-        assert world.condition.state is EngineState.ASLEEP
+        assert world.is_in(EngineState.ASLEEP)
         assert world.stops == stops + 1
 
 
@@ -240,7 +244,7 @@ def awake(policy: Policy = POLICY) -> World:
     world = World(policy)
     world.arrive()
     world.start_ends(None)
-    assert world.condition.state is EngineState.READY
+    assert world.is_in(EngineState.READY)
     return world
 
 
@@ -260,9 +264,9 @@ def test_it_is_not_idle_before_its_time() -> None:
     world.pass_time(3600.0)
     world.finish()
     world.pass_time(POLICY.idle_timeout - 0.5)
-    assert world.condition.state is EngineState.READY
+    assert world.is_in(EngineState.READY)
     world.pass_time(0.5)
-    assert world.condition.state is not EngineState.READY
+    assert not world.is_in(EngineState.READY)
 
 
 def test_whoever_comes_while_it_drains_is_kept_and_wakes_it_again() -> None:
@@ -271,11 +275,11 @@ def test_whoever_comes_while_it_drains_is_kept_and_wakes_it_again() -> None:
     world.finish()
     world.now += POLICY.idle_timeout
     world.advance()
-    assert world.condition.state is EngineState.DRAINING
+    assert world.is_in(EngineState.DRAINING)
     world.arrive()
     assert (world.waiting, len(world.starts)) == (1, 1)
     world.stop_ends()
-    assert world.condition.state is EngineState.WAKING
+    assert world.is_in(EngineState.WAKING)
     world.start_ends(None)
     assert world.in_flight == 1
 
@@ -310,7 +314,7 @@ def test_demand_without_a_caller_tries_again_what_was_given_up_when_it_is_due() 
     assert world.advance().look is None
     world.last_activity = world.now
     world.advance()
-    assert world.condition.state is EngineState.WAKING
+    assert world.is_in(EngineState.WAKING)
 
 
 def test_a_wake_that_succeeded_ends_the_count_of_those_that_failed() -> None:
@@ -334,7 +338,7 @@ def test_an_engine_that_had_been_ready_is_woken_again_soon() -> None:
     world.finish()
     for _ in range(5):
         world.die()
-        assert world.condition.state is EngineState.FAILED
+        assert world.is_in(EngineState.FAILED)
         world.stop_ends()
         assert world.advance().look == world.now + POLICY.backoff[0]
         world.now += POLICY.backoff[0]
@@ -353,7 +357,7 @@ def test_a_dead_engine_that_nobody_used_lately_stays_where_it_is() -> None:
     world.pass_time(3600.0)
     assert (world.condition.state, world.condition.failure, len(world.starts)) == (EngineState.FAILED, KILLED, 1)
     world.arrive()
-    assert world.condition.state is EngineState.WAKING
+    assert world.is_in(EngineState.WAKING)
 
 
 def test_what_trying_again_cannot_mend_is_given_up_at_once() -> None:
@@ -398,7 +402,7 @@ def test_a_distrusted_engine_is_replaced_when_its_callers_are_done() -> None:
     world.finish()
     assert world.engine == "ending"
     world.stop_ends()
-    assert world.condition.state is EngineState.WAKING
+    assert world.is_in(EngineState.WAKING)
 
 
 def test_nobody_holds_up_the_end_of_a_distrusted_engine_for_ever() -> None:
@@ -419,10 +423,10 @@ def test_an_engine_is_not_distrusted_again_and_again() -> None:
     world.stop_ends()
     world.start_ends(None)
     world.advance(Distrusted())
-    assert world.condition.state is EngineState.READY
+    assert world.is_in(EngineState.READY)
     world.now += POLICY.distrust_every
     world.advance(Distrusted())
-    assert world.condition.state is not EngineState.READY
+    assert not world.is_in(EngineState.READY)
 
 
 def test_nothing_is_woken_when_everything_ends() -> None:
@@ -433,7 +437,7 @@ def test_nothing_is_woken_when_everything_ends() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"backoff": ()}, {"backoff": (0.0,)}, {"idle_timeout": -1.0}, {"max_waiting": 0}, {"give_up_after": 0}])
-def test_a_policy_refuses_what_would_run_hot_or_serve_nobody(wrong: dict[str, object]) -> None:
+def test_a_policy_refuses_what_would_run_hot_or_serve_nobody(wrong: dict[str, Any]) -> None:
     """At once, where it is made."""
     with pytest.raises(ValueError, match=r"backoff|idle_timeout"):
         replace(POLICY, **wrong)
