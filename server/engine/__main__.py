@@ -45,18 +45,18 @@ def main(standby: bool, dry_run: bool) -> None:
         if plan.settings.lifeline:
             end_with_standard_input()
         begin_engine(plan.settings.shm)
-    vllm, arguments = _with_vllm(plan)
+    vllm, arguments = _with_vllm(plan, standby=standby)
     if control is not None and (code := Host(control).run()) is not None:
         sys.exit(code)
     vllm.serve(arguments)
 
 
-def _with_vllm(plan: Plan) -> tuple[Any, Any]:
+def _with_vllm(plan: Plan, *, standby: bool) -> tuple[Any, Any]:
     """`server.engine.serve`, imported only now, as vLLM reads its environment while it is imported; and its arguments."""
     os.environ.clear()
     os.environ.update(plan.environment)
     vllm = importlib.import_module("server.engine.serve")
-    return vllm, vllm.prepare(plan.argv, plan.base.architecture)
+    return vllm, vllm.prepare(plan.argv, plan.base.architecture, standby=standby)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ the forks; vLLM itself goes back to spawning if it is.
 To be imported when the environment is what vLLM shall read, see `plan.py`.
 """
 
+import asyncio
 import contextlib
 import io
 import os
@@ -14,6 +15,7 @@ import sys
 from typing import Any
 
 import uvloop
+import vllm.entrypoints.launchers.launcher as launcher
 import vllm.v1.engine.async_llm
 import vllm.v1.engine.core
 import vllm.v1.executor.multiproc_executor  # noqa: F401
@@ -21,25 +23,45 @@ from vllm.engine.arg_utils import EngineArgs
 from vllm.entrypoints.launchers.api_server.entry import run_server
 from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args
 from vllm.model_executor.models import ModelRegistry
+from vllm.platforms import current_platform
 from vllm.plugins import load_general_plugins
 from vllm.utils.argparse_utils import FlexibleArgumentParser
 
+from server.engine import preload
+from server.engine.standby import why_not_fork
+
 REFUSED = 2
 
+WATCHDOG = 0.2
+"""Seconds between two looks of the API server at its engine core. vLLM takes 5, and for as long it would answer that it is broken."""
 
-def prepare(argv: list[str], architecture: str) -> Any:
-    """Everything that a start needs and that does not depend on when it is: plugins, arguments, the base's code. Returns the arguments.
 
-    Exits with one sentence if vLLM does not accept them.
+def prepare(argv: list[str], architecture: str, *, standby: bool) -> Any:
+    """Everything that a start needs and that does not depend on when it is: plugins, arguments, code. Returns the arguments.
+
+    Nothing touches an accelerator. Exits with one sentence if vLLM does not accept the arguments.
     """
     load_general_plugins()
     arguments = parse(argv)
+    _import_rest(architecture, standby=standby)
+    _fork_workers()
+    launcher.watchdog_loop = _watch
+    return arguments
+
+
+def _import_rest(architecture: str, *, standby: bool) -> None:
     known = ModelRegistry.models.get(architecture)
-    if known is not None:
+    model = [known.module_name] if hasattr(known, "module_name") else []
+    if current_platform.is_cpu():
+        names = [*model, *preload.SERVING, *preload.WORKING, *preload.ON_CPU]
+    elif standby:
+        names = preload.harmless([*model, *preload.SERVING, *preload.WORKING], why_not_fork)
+    else:
+        return  # a GPU would be worth a look before each import, and here that costs more than it saves
+    preload.import_all(names)
+    if known is not None and set(model) <= set(names):
         # A class that is already here needs no other interpreter to be asked what it can do.
         ModelRegistry.register_model(architecture, known.load_model_cls())
-    _fork_workers()
-    return arguments
 
 
 def serve(arguments: Any) -> None:
@@ -72,3 +94,10 @@ def _fork_workers() -> None:
         return config
 
     EngineArgs.create_engine_config = create_then_fork
+
+
+async def _watch(server: Any, engine: Any) -> None:
+    """In place of vLLM's own loop: end the server soon after its engine core or a worker has died."""
+    while True:
+        await asyncio.sleep(WATCHDOG)
+        launcher.terminate_if_errored(server, engine)
