@@ -1,0 +1,69 @@
+"""The API client on the real gateway, with a stand-in for its engine: what the one writes is what the other reads."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from clients.api import Delta, Troupe
+from clients.errors import Overloaded, UnknownModel
+from server.fleet.engine import EngineState
+from server.gateway.settings import GatewaySettings
+from tests.server.gateway.stage import CHAT_KEY, CONTEXT, Stage, open_stage, read_tiny_base
+
+ASKED = [{"role": "user", "content": "who wins tonight?"}]
+
+
+@pytest.fixture
+async def asleep(tmp_path: Path) -> AsyncIterator[Stage]:
+    """A gateway whose engine sleeps, and whose next wake takes until it is let."""
+    base = read_tiny_base(tmp_path / "base")
+    settings = GatewaySettings(home=tmp_path, api_key=SecretStr(CHAT_KEY), context_length=CONTEXT, keepalive=0.05)
+    async with open_stage(tmp_path, base, settings, awake=False) as stage:
+        stage.engine.hold()
+        try:
+            yield stage
+        finally:
+            stage.engine.release()
+
+
+async def test_a_stream_tells_that_it_waits_and_then_what_was_said(asleep: Stage) -> None:
+    """Steps without text while the engine wakes, and a whole answer after them."""
+    deltas: list[Delta] = []
+    async with Troupe(f"http://127.0.0.1:{asleep.port}", CHAT_KEY) as troupe:
+        async for delta in troupe.chat("zizou", ASKED):
+            deltas.append(delta)
+            if delta.waking:
+                asleep.engine.release()
+    waking = [delta.waking for delta in deltas]
+    assert waking[0]
+    assert waking == sorted(waking, reverse=True)  # never again once the answer has begun
+    assert not any(delta.text for delta in deltas if delta.waking)
+    assert any(delta.text for delta in deltas)
+    assert deltas[-1].usage
+
+
+async def test_warming_wakes_the_engine_and_has_the_adapter_there(asleep: Stage) -> None:
+    """Nothing is generated, and the caller is answered while the engine still sleeps."""
+    async with Troupe(f"http://127.0.0.1:{asleep.port}", CHAT_KEY) as troupe:
+        assert await troupe.warm("zizou") == EngineState.WAKING
+        asleep.engine.release()
+        async with asyncio.timeout(20):
+            while not asleep.fake.loads:  # noqa: ASYNC110 (the fake has nothing to wait for)
+                await asyncio.sleep(0.005)
+        assert asleep.fake.loads[0].startswith("zizou-")
+        with pytest.raises(UnknownModel, match="zizou"):
+            await troupe.warm("zizuo")
+
+
+async def test_a_gateway_that_stops_is_no_reason_to_wait(asleep: Stage) -> None:
+    """The client hears when to come again."""
+    async with Troupe(f"http://127.0.0.1:{asleep.port}", CHAT_KEY) as troupe:
+        asking = asyncio.create_task(troupe.complete_chat("zizou", ASKED))
+        await asleep.waits(1)
+        asleep.fleet.begin_stop()
+        with pytest.raises(Overloaded) as caught:
+            await asking
+    assert (caught.value.code, caught.value.retry_after) == ("engine_unavailable", 5.0)
