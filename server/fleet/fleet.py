@@ -81,6 +81,7 @@ class Fleet:
         self._counting = 0
         """Leases that count as activity."""
         self._last_activity: float | None = None
+        """When somebody last came to wait, or gave a lease back; one that is held speaks for itself."""
         self._epoch = 0
         self._moved = 0
         """How often the engine's callers got bytes of it."""
@@ -173,7 +174,7 @@ class Fleet:
         if self.stopping:
             raise Stopping
         if self._available():
-            lease = self._give(self._clock(), counts=counts)
+            lease = self._give(counts=counts)
         elif counts:
             lease = await self._wait(deadline)
         else:
@@ -197,11 +198,9 @@ class Fleet:
     def _available(self) -> bool:
         return self._condition.state is EngineState.READY and self._guards is not None and not self._guards.doubtful
 
-    def _give(self, now: float, *, counts: bool = True, waited: float = 0.0, woke: bool = False) -> Lease:
+    def _give(self, *, counts: bool = True, waited: float = 0.0, woke: bool = False) -> Lease:
         self._held[self._epoch] += 1
-        if counts:
-            self._counting += 1
-            self._last_activity = now
+        self._counting += counts
         return Lease(self, self._engine.endpoint, self._epoch, counts=counts, waited=waited, woke=woke)
 
     def _give_back(self, lease: Lease) -> None:
@@ -292,7 +291,6 @@ class Fleet:
     def _act(self, action: Action, now: float) -> None:
         if action is Action.START:
             self._epoch += 1
-            self._distrusted = False
             self._wake_began = now
             self._work = self._task(self._start())
         elif action in (Action.STOP, Action.KILL):
@@ -302,7 +300,7 @@ class Fleet:
     def _serve(self, now: float) -> None:
         """Give to those who wait what they can be given now: an engine, or a reason."""
         if self._available():
-            self._waiters.release(lambda each: self._give(now, waited=now - each.came, woke=each.woke))
+            self._waiters.release(lambda each: self._give(waited=now - each.came, woke=each.woke))
             return
         condition, policy = self._condition, self._policy
         self._waiters.tell(

@@ -88,6 +88,16 @@ async def test_a_distrusted_engine_is_replaced_when_its_requests_are_done() -> N
             assert it.is_in(EngineState.READY)
 
 
+async def test_what_is_said_of_an_engine_that_is_gone_harms_no_other() -> None:
+    """Its numbers were its own."""
+    async with scene() as it, it.awake() as old:
+        await it.engine.die()
+        await it.time.advance(1.0)
+        old.distrust()
+        await it.time.settle()
+        assert it.is_in(EngineState.READY)
+
+
 async def test_an_engine_that_makes_no_token_is_killed_and_replaced() -> None:
     """The watchdog's word is as good as the engine's end."""
 
@@ -179,6 +189,25 @@ async def test_a_bug_in_an_engine_is_a_failed_wake() -> None:
         await calling
     assert told.value.failure.cause is Cause.CRASHED
     assert fleet.failed_wakes == 3
+    await fleet.close()
+
+
+async def test_nobody_waits_for_a_loop_that_broke() -> None:
+    """A bug of ours is in the log; callers are told to go elsewhere, and the fleet says that it stops."""
+    time = ManualTime()
+
+    async def broken(event: asyncio.Event, seconds: float | None) -> None:
+        await event.wait()
+        if fleet.waiting:
+            raise ZeroDivisionError
+
+    fleet = Fleet(ScriptedEngine(held=True), POLICY, clock=time, pause=broken)
+    await fleet.open()
+    await time.settle()
+    with pytest.raises(Stopping):
+        async with fleet.lease():
+            pass
+    assert fleet.stopping
     await fleet.close()
 
 

@@ -179,6 +179,20 @@ async def test_warming_counts_as_use() -> None:
         assert it.is_in(EngineState.ASLEEP)
 
 
+async def test_it_sleeps_a_while_after_the_end_of_the_last_request() -> None:
+    """However long that one took, and though it did not have to wait."""
+    async with scene() as it:
+        async with it.awake():
+            pass
+        async with it.fleet.lease():
+            await it.time.advance(1000.0)
+            assert it.fleet.idle_seconds is None
+        await it.time.advance(299.0)
+        assert it.is_in(EngineState.READY)
+        await it.time.advance(1.0)
+        assert it.is_in(EngineState.ASLEEP)
+
+
 async def test_an_errand_of_our_own_neither_wakes_nor_keeps_awake_but_is_waited_for() -> None:
     """Asleep it is turned away at once; ready, no drain begins under it, and its end is no activity."""
     async with scene() as it:

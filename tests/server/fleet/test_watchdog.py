@@ -180,6 +180,7 @@ async def test_counters_that_go_on_prove_what_a_probe_cannot() -> None:
         server.counting = True
         assert await proved(server, looks=50)
         assert server.most_open == 1
+        assert not [task for task in asyncio.all_tasks() if "EngineSigns" in repr(task)], "a question goes on"
 
 
 @pytest.mark.parametrize(("status", "proves"), [(200, True), (404, True), (401, True), (500, False), (503, False)])
