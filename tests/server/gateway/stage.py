@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from adapters.registry import Base, Manifest, read_base
 from loadtests.fake_engine import FakeEngine, FakeSettings
-from server.fleet.engine import Endpoint, EngineState
+from server.fleet.engine import Cause, Endpoint, EngineState, Failure
 from server.fleet.fake import ManualTime, ScriptedEngine
 from server.fleet.fleet import Fleet
 from server.fleet.lifecycle import Policy
@@ -71,6 +72,9 @@ class Server(GatewayServer):
         yield
 
 
+REFUSED = Failure(Cause.SETTINGS, "The log /srv/secret/path says why.")
+
+
 @dataclass
 class Stage:
     """What a test holds: the gateway's address, and both of its neighbours."""
@@ -80,6 +84,8 @@ class Stage:
     server: Server
     serving: "asyncio.Task[None]"
     fake: FakeEngine
+    speaks: asyncio.Event
+    """While it is not set, the engine makes no token and loads nothing."""
     engine: ScriptedEngine
     fleet: Fleet
     time: ManualTime
@@ -97,6 +103,8 @@ class Stage:
         """As if nobody had asked anything yet. The engine stays as it is."""
         self.fake.settings = FakeSettings(api_key=ENGINE_KEY)
         self.fake.received.clear()
+        self.fake.loaded.clear()
+        self.fake.loads.clear()
         self.memory.failure = None
 
     def sdk_with(self, key: str) -> AsyncOpenAI:
@@ -122,6 +130,21 @@ class Stage:
             while len(self.fake.received) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
+    async def die(self) -> None:
+        """The engine goes away by itself, and its fleet knows at once."""
+        await self.engine.die()
+        await self.until(EngineState.FAILED)
+
+    async def break_down(self) -> None:
+        """From now on no start succeeds, and the fleet has given up for a while."""
+        self.engine.will(*[REFUSED] * 100)
+        await self.die()
+        before = self.engine.started
+        await self.time.advance(1)
+        async with asyncio.timeout(20):
+            while self.engine.started == before or self.fleet.state is not EngineState.FAILED:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
     async def waits(self, count: int) -> None:
         """Until so many wait for the engine."""
         async with asyncio.timeout(20):
@@ -141,10 +164,13 @@ class Stage:
         """The value behind `line` in /metrics, once nothing is being answered any more; 0 while it is not there."""
         async with asyncio.timeout(5):
             while True:
-                values = [each.rpartition(" ") for each in (await self.http.get("/metrics")).text.splitlines() if each[0] != "#"]
-                if ("troupe_requests_running", " ", "1.0") in values:  # the scrape itself
-                    return sum(float(value) for name, _, value in values if name.startswith(line))
+                if await self.metric_now("troupe_requests_running") == 1:  # the scrape itself
+                    return await self.metric_now(line)
                 await asyncio.sleep(0.005)
+
+    async def metric_now(self, line: str) -> float:
+        values = [each.rpartition(" ") for each in (await self.http.get("/metrics")).text.splitlines() if each[0] != "#"]
+        return sum(float(value) for name, _, value in values if name.startswith(line))
 
     async def raw(self, request: bytes, *, wait: float = 5.0) -> bytes:
         """What the gateway answers to these bytes, until it closes the connection."""
@@ -190,8 +216,11 @@ async def open_stage(
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    async with FakeEngine(FakeSettings(api_key=ENGINE_KEY), socket=path) as fake:
-        engine = ScriptedEngine(Endpoint("http://engine", path, ENGINE_KEY))
+    speaks = asyncio.Event()
+    speaks.set()
+    fake = FakeEngine(FakeSettings(api_key=ENGINE_KEY), socket=path, core=partial(_once, speaks))
+    engine = ScriptedEngine(Endpoint("http://engine", path, ENGINE_KEY), up=fake.start, down=partial(_go_down, fake))
+    with contextlib.closing(listener):
         manual = ManualTime()
         fleet = Fleet(engine, replace(policy or Policy(), wake_at_start=awake), clock=manual, pause=manual.pause)
         used = registry or memory
@@ -208,7 +237,7 @@ async def open_stage(
             ):
                 names = [text for each in entries[:4] for text in (each.engine_name, each.digest[7:])]
                 hidden = (*names, ENGINE_KEY, str(folder), str(base.path), "vllm.", "/srv/secret")
-                stage = Stage(scratch, port, server, serving, fake, engine, fleet, manual, used, memory, base, http, sdk, hidden)
+                stage = Stage(scratch, port, server, serving, fake, speaks, engine, fleet, manual, used, memory, base, http, sdk, hidden)
                 if awake:
                     await stage.until(EngineState.READY)
                 yield stage
@@ -218,6 +247,16 @@ async def open_stage(
         assert (engine.alive, engine.closed, engine.broken) == (False, True, [])
         assert (fleet.waiting, fleet.in_flight) == (0, 0)
         assert list(scratch.iterdir()) == []
+
+
+async def _once(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+async def _go_down(fake: FakeEngine) -> None:
+    """What was loaded goes with the process."""
+    await fake.stop()
+    fake.loaded.clear()
 
 
 def read_tiny_base(path: Path) -> Base:

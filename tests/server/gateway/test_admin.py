@@ -12,7 +12,6 @@ import pytest_asyncio
 from adapters.registry import Base, DatabaseError, StoreError
 from adapters.registry.open import open_registry
 from adapters.registry.registry import Registry
-from server.fleet.engine import EngineState
 from server.gateway.settings import GatewaySettings
 from tests.adapters.registry import tiny
 from tests.server.gateway.stage import ADMIN, MAX_RANK, Stage, open_stage
@@ -214,7 +213,7 @@ async def test_a_registry_that_is_away_is_503_with_a_time(
 
 async def test_without_an_engine_one_can_still_publish_and_look(office: Stage, tmp_path: Path) -> None:
     """Only moving forward needs one."""
-    office.engine.state = EngineState.ASLEEP
+    await office.break_down()
     assert (await publish(office, tmp_path)).status_code == 201
     assert (await call(office, "GET", ZIZOU)).status_code == 200
     assert (await call(office, "PUT", f"{ZIZOU}/aliases/live", {"version": 1})).status_code == 503

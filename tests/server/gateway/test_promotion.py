@@ -9,7 +9,6 @@ import pytest
 
 from adapters.registry import Manifest
 from loadtests.fake_engine import Fault, Voice
-from server.fleet.engine import EngineState
 from server.gateway.canary import conversation_key, takes_canary
 from server.gateway.messages import Message
 from tests.server.gateway.memory_registry import manifest
@@ -53,7 +52,7 @@ async def test_errors_name_the_version_once_it_is_known(fresh: Stage) -> None:
         fresh.fault(fault=fault)
         response = await fresh.http.post(CHAT, json=body)
         assert (response.status_code, response.headers[NAME]) == (status, "zizou@1")
-    fresh.engine.state = EngineState.ASLEEP
+    await fresh.break_down()
     assert (await fresh.http.post(CHAT, json=body)).headers[NAME] == "zizou@1"
     refused: list[dict[str, Any]] = [{"model": "nobody"}, {"model": "strangers"}, {"temperature": 9}, {"messages": []}]
     for early in refused:

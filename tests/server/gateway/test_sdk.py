@@ -105,12 +105,17 @@ async def test_the_admin_key_cannot_chat_nor_the_chat_key_administrate(stage: St
         await stage.sdk_with(ADMIN_KEY).models.list()
     assert (await stage.http.get("/admin/v1/status")).status_code == 403
     status = await stage.http.get("/admin/v1/status", headers={"authorization": f"Bearer {ADMIN_KEY}"})
-    assert status.json() == {
-        "engine": {"state": "ready", "failure": None},
+    said = status.json()
+    assert said["engine"].pop("idle_seconds") is not None
+    assert said == {
+        "engine": {
+            "state": "ready", "failure": None, "mode": "standby", "waiting": 0, "in_flight": 0,
+            "wakes": 1, "failed_wakes": 0, "last_wake_seconds": 0.0,
+        },
         "registry": {"revision": stage.memory.held.revision, "failure": None},
         "base": "small",
         "models": ["base", "greybeards", "zizou"],
-    }
+    }  # fmt: skip
     assert stage.fake.received == []
 
 
@@ -149,27 +154,14 @@ async def test_an_engine_that_fails_in_a_stream_is_an_error_and_no_end(stage: St
     assert caught.value.code in ("engine_unavailable", "engine_error")
 
 
-@pytest.mark.parametrize("state", [state for state in EngineState if state is not EngineState.READY])
-async def test_without_an_engine_callers_are_told_when_to_come_again(stage: Stage, state: EngineState) -> None:
-    """503, with a time; health says so too, and is open to who has no key."""
-    stage.engine.state, stage.engine.failure = state, "The log /srv/secret/path says why."
-    with pytest.raises(openai.InternalServerError) as caught:
-        await stage.sdk.chat.completions.create(model="zizou", messages=ASK)
-    assert (caught.value.status_code, caught.value.code) == (503, "server_is_overloaded")
-    assert int(caught.value.response.headers["retry-after"]) > 0
-    ready = await stage.http.get("/health/ready", headers={"authorization": ""})
-    assert (ready.status_code, ready.json()) == (503, {"ready": False, "engine": state})
-    assert "secret" not in ready.text + caught.value.response.text
-    assert (await stage.http.get("/health/live", headers={"authorization": ""})).status_code == 200
-    assert await stage.metric(f'troupe_engine_state{{state="{state}"}}') == 1
-    assert stage.fake.received == []
-
-
 async def test_an_unknown_model_is_not_found_also_while_the_engine_sleeps(stage: Stage) -> None:
-    """What is wrong with a request does not depend on the hour."""
-    stage.engine.state = EngineState.ASLEEP
+    """What is wrong with a request does not depend on the hour, and wakes nobody."""
+    await stage.sleep()
     with pytest.raises(openai.NotFoundError):
         await stage.sdk.chat.completions.create(model="nobody", messages=ASK)
+    with pytest.raises(openai.BadRequestError):
+        await stage.sdk.chat.completions.create(model="zizou", messages=ASK, temperature=9)
+    assert stage.fleet.state is EngineState.ASLEEP
 
 
 async def test_each_tenant_has_a_cache_salt_of_its_own(stage: Stage) -> None:

@@ -10,6 +10,7 @@ import pytest
 from adapters.registry import Manifest, State
 from loadtests.fake_engine import Fault, Voice
 from server.fleet.engine import EngineState
+from server.fleet.lifecycle import Policy
 from tests.server.gateway.memory_registry import manifest
 from tests.server.gateway.stage import ADMIN, Stage
 
@@ -106,29 +107,43 @@ async def test_an_engine_that_fails_with_everything_says_nothing_of_the_adapter(
     assert fresh.memory.held is before
 
 
-@pytest.mark.parametrize("state", [state for state in EngineState if state is not EngineState.READY])
-async def test_without_an_engine_nothing_is_promoted(fresh: Stage, state: EngineState) -> None:
+async def test_without_an_engine_nothing_is_promoted(fresh: Stage) -> None:
     """503 with a time to come again: live never means what nobody has heard."""
     before = fresh.memory.held
-    fresh.engine.state = state
+    await fresh.break_down()
     for alias, body in (("live", {}), ("canary", {"share": 10}), ("best", {})):
         version = 1 if alias == "canary" else 2
         response = await move(fresh, alias, version, **body)
         assert (response.status_code, "retry-after" in response.headers) == (503, True)
+        assert "secret" not in response.text
     assert fresh.memory.held is before
     assert fresh.fake.received == []
 
 
-async def test_without_an_engine_the_way_back_is_open(fresh: Stage) -> None:
-    """Whoever rolls back has a reason not to wait: asleep, or gone in the middle of the trial."""
+async def test_a_promotion_wakes_the_engine(fresh: Stage) -> None:
+    """It counts as a request: its trial waits, and the engine stays for a while."""
+    await fresh.sleep()
     assert (await move(fresh)).status_code == 200
-    fresh.engine.state = EngineState.FAILED
+    assert (fresh.engine.started, fresh.fleet.state) == (2, EngineState.READY)
+    await fresh.time.advance(Policy().idle_timeout - 1)
+    assert fresh.fleet.state is EngineState.READY
+
+
+async def test_without_an_engine_the_way_back_is_open(fresh: Stage) -> None:
+    """Whoever rolls back has a reason not to wait: it sleeps, it has failed, or it goes away in the middle of the trial."""
+    assert (await move(fresh)).status_code == 200
+    await fresh.sleep()
     response = await fresh.http.post(f"{ZIZOU}/rollback", headers=ADMIN)
     assert (response.status_code, response.json()["version"]) == (200, 1)
-    fresh.engine.state = EngineState.READY
+    assert fresh.fleet.state is EngineState.ASLEEP
     assert (await move(fresh)).status_code == 200
     fresh.fault(fault=Fault.DIE)
     response = await fresh.http.post(f"{ZIZOU}/rollback", json={"alias": "live"}, headers=ADMIN)
+    assert (response.status_code, response.json()["version"]) == (200, 1)
+    fresh.fault(fault=Fault.NONE)
+    assert (await move(fresh)).status_code == 200
+    await fresh.break_down()
+    response = await fresh.http.post(f"{ZIZOU}/rollback", headers=ADMIN)
     assert (response.status_code, response.json()["version"]) == (200, 1)
 
 
@@ -148,12 +163,12 @@ async def test_with_an_engine_a_rollback_is_tried_as_well(fresh: Stage) -> None:
 
 async def test_only_a_new_version_is_tried(fresh: Stage) -> None:
     """Widening a canary, or saying the same again, asks the engine for nothing."""
-    fresh.engine.state = EngineState.ASLEEP
+    await fresh.sleep()
     assert (await move(fresh, "canary", 2, share=10)).status_code == 200
     response = await move(fresh, "canary", 2, share=12.5)
     assert (response.json()["share"], response.json()["version"]) == (12.5, 2)
     assert (await move(fresh, "live", 1)).status_code == 200
-    assert fresh.fake.received == []
+    assert (fresh.fake.received, fresh.fleet.state) == ([], EngineState.ASLEEP)
 
 
 async def test_a_version_that_has_nothing_to_say_to_one_prompt_gets_another(fresh: Stage) -> None:
