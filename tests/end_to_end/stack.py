@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,14 +106,17 @@ def clean_environment(home: Path) -> dict[str, str]:
 START_SECONDS = 400.0
 
 
-def start_stack(home: Path, **settings: str) -> Stack:
+MAKE_UP = ("make", "up")
+
+
+def start_stack(home: Path, command: Sequence[str] = MAKE_UP, **settings: str) -> Stack:
     """Run `make up` and wait for its greeting. Raises AssertionError with its output if it ends before that."""
     output = home.with_suffix(".log")
     started = time.monotonic()
     with output.open("wb") as log:
         environment = {**clean_environment(home), "TROUPE_PORT": "0", **settings}
         process = subprocess.Popen(
-            ["make", "up"], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
         )  # fmt: skip
     while True:
         said = output.read_text(errors="replace")
@@ -121,7 +125,7 @@ def start_stack(home: Path, **settings: str) -> Stack:
         if process.poll() is not None or time.monotonic() > started + START_SECONDS:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-            raise AssertionError(f"`make up` is not ready after {time.monotonic() - started:.0f} s:\n{said[-4000:]}")
+            raise AssertionError(f"{' '.join(command)} is not ready after {time.monotonic() - started:.0f} s:\n{said[-4000:]}")
         time.sleep(0.1)
 
 

@@ -18,7 +18,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from adapters.evaluation.voices import held_out_messages
 from adapters.registry import BlobStore
 from server.engine.settings import EngineSettings, Quantization
-from server.fleet.engine import EngineState
 from server.fleet.local import LocalEngine
 from tests.end_to_end.admin import Admin
 from tests.end_to_end.stack import COMMUNITIES, Stack
@@ -38,14 +37,11 @@ async def engine(stack: Stack, folder: Path, quantization: Quantization) -> Asyn
     with tempfile.TemporaryDirectory(prefix="vllm-") as sockets:  # vLLM leaves its own there, whose paths have to be short
         environment = {**settings.environment(), "TMPDIR": sockets}
         running = LocalEngine(command, socket=folder / "e.sock", log=folder / "log", environment=environment)
-        await running.start()
         try:
-            while running.state is not EngineState.READY:
-                assert running.state is not EngineState.FAILED, running.failure
-                await asyncio.sleep(0.1)
+            await running.start()
             yield running
         finally:
-            await running.stop()
+            await running.close()
 
 
 async def vllm_top_tokens(running: LocalEngine, model: str, prompts: list[list[int]]) -> list[list[int]]:
