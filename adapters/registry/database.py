@@ -169,7 +169,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @asynccontextmanager
 async def _one_alembic() -> AsyncIterator[None]:
-    while not _ALEMBIC.acquire(blocking=False):  # noqa: ASYNC110: an event belongs to one loop, and another thread's may hold this
+    while not _ALEMBIC.acquire(blocking=False):  # noqa: ASYNC110 -- an event belongs to one loop, and another thread's may hold this
         await asyncio.sleep(0.01)
     try:
         yield
