@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: setup setup-dev up check test soak lock bench-gateway bench-start bench-adapters bench-import bench-curation bench-training
+.PHONY: setup setup-dev up check test soak lock bench-gateway bench-start bench-cold-start bench-adapters bench-import bench-curation bench-training
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -63,6 +63,9 @@ bench-gateway: setup-dev  ## what the gateway costs, beside no gateway and besid
 
 bench-start: setup-dev  ## how long a start takes to its first token (about 1 minute)
 	@$(BIN)/python -m adapters.demo --home "$(BENCH_HOME)" >/dev/null && $(BIN)/python -m loadtests.benchmarks.start --home "$(BENCH_HOME)"
+
+bench-cold-start: setup-dev  ## how long an engine takes to its first token: plain vLLM, cold, standby (about 8 minutes)
+	@$(BIN)/troupe bench cold-start --home "$(BENCH_HOME)" $(BENCH_OPTIONS)
 
 bench-adapters: setup-dev  ## how long streams stand still while adapters come that are not loaded (about 5 minutes)
 	@demo="$$($(BIN)/python -m adapters.demo --home "$(BENCH_HOME)")" && $(BIN)/python -m loadtests.benchmarks.adapters --demo "$$demo"

@@ -34,6 +34,14 @@ class FakeEngineSettings(BaseSettings):
     api_key: SecretStr = SecretStr("")
 
 
+class BenchSettings(BaseSettings):
+    """`TROUPE_HOME`, where the demo lies that a benchmark serves."""
+
+    model_config = SettingsConfigDict(env_prefix="TROUPE_", frozen=True, extra="ignore")
+
+    home: Path = Path("~/.local/share/troupe")
+
+
 def is_loopback(url: str) -> bool:
     """Whether a URL names this very machine. A name other than `localhost` is not looked up, and so is not."""
     host = urlsplit(url).hostname or ""

@@ -3,6 +3,7 @@
 Knows Linux's /proc; nothing of what the process does.
 """
 
+import contextlib
 import os
 import re
 import signal
@@ -60,6 +61,15 @@ class Process:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def must_live(self) -> None:
+        """Raises NotStarted with its last words if it has ended."""
+        if self._process.poll() is not None:
+            raise NotStarted(f"{' '.join(self._arguments[1:4])} …: {self._log.read_text(errors='replace')[-2000:]}")
+
     def wait_for(self, pattern: str, *, seconds: float) -> str:
         """The first group of `pattern` in what the process says. Raises NotStarted."""
         deadline = time.monotonic() + seconds
@@ -81,6 +91,8 @@ class Process:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # what it started and left
         return time.monotonic() - start
 
     def cpu_s(self) -> float:
