@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -58,9 +59,8 @@ def hostile(seed: int, ours: str) -> Iterator[str]:
         )
 
 
-def values(seed: int, ours: str) -> list[str]:
-    made = hostile(seed, ours)
-    return [value for value in (next(made) for _ in range(COUNT)) if value != ours]
+def values(seed: int, ours: str, count: int = COUNT) -> list[str]:
+    return [value for value in islice(hostile(seed, ours), count) if value != ours]
 
 
 @contextmanager
@@ -111,7 +111,7 @@ async def test_a_database_is_asked_only_for_what_looks_like_an_id(tmp_path: Path
     """Where ids come from outside too, in an admin's path: all else is refused before any statement."""
     async with opened(tmp_path, database_url) as store:
         created = await store.create("bot", ["chat"], by="the tests")
-        asked = [*values(2, created.text)[:1000], *values(3, created.key.id)[:1000]]
+        asked = [*values(2, created.text, 1000), *values(3, created.key.id, 1000)]
         with watched() as seen:
             for value in asked:
                 with pytest.raises(UnknownKey):
@@ -127,7 +127,7 @@ async def test_a_database_is_asked_only_for_what_looks_like_an_id(tmp_path: Path
 async def test_a_hostile_key_is_not_adopted(tmp_path: Path, database_url: str) -> None:
     """Nor does a statement hold anything of it."""
     async with opened(tmp_path, database_url) as store:
-        asked = [value for value in values(4, make_key().text)[:1000] if not looks_right(store, value)]
+        asked = [value for value in values(4, make_key().text, 1000) if not looks_right(store, value)]
         with watched() as seen:
             for value in asked:
                 with pytest.raises(AccountsError):
