@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 
 from server.fleet.fleet import Fleet
 from server.gateway.errors import EngineLost, GatewayError, Stopping
-from server.gateway.leases import leased
+from server.gateway.leases import Leased
 from server.gateway.record import Record
 from server.gateway.relay import Call, relay
 from server.gateway.reply import EVENT_STREAM, Receive, Reply
@@ -26,7 +26,7 @@ async def answer(call: Call, fleet: Fleet, upstream: Upstream, reply: Reply, rec
     until = clock() + deadline
 
     async def attempt() -> None:
-        async with leased(fleet, deadline=max(0.0, until - clock()), record=record) as lease:
+        async with Leased(fleet, deadline=max(0.0, until - clock()), record=record) as lease:
             if reply.started:
                 await reply.comment(b": awake after %.1f s\n\n" % (record.waited or lease.waited))
             await relay(call, lease, upstream, reply, record)

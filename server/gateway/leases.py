@@ -4,12 +4,12 @@ The one place where what the fleet refuses becomes what a caller is told. When a
 """
 
 import time
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
+from types import TracebackType
 
-from server.fleet.errors import EngineAsleep, FleetError, Stopping
+from server.fleet.errors import FleetError
 from server.fleet.fleet import Fleet, Lease
-from server.gateway.errors import InvalidRequest, from_fleet
+from server.gateway.errors import DeadlinePassed, EngineNotReady, EngineUnavailable, InvalidRequest, Stopping, from_fleet
 from server.gateway.record import Record
 
 DEADLINE = "x-troupe-deadline-ms"
@@ -28,26 +28,38 @@ def read_deadline(headers: Iterable[tuple[bytes, bytes]], *, usual: float, most:
     return min(int(digits) / 1000, most)
 
 
-@asynccontextmanager
-async def leased(fleet: Fleet, *, deadline: float | None = None, counts: bool = True, record: Record | None = None) -> AsyncIterator[Lease]:
+class Leased:
     """An engine, held as long as this is entered; `fleet` is woken unless `counts` is False. Raises GatewayError.
 
-    `record.waiting` is true for as long as it is waited for.
+    `deadline`: seconds that the caller waits at most. `record.waiting` is true for as long as it waits.
     """
-    came = time.monotonic()
-    if record is not None:
+
+    def __init__(self, fleet: Fleet, *, deadline: float | None = None, counts: bool = True, record: Record | None = None) -> None:
+        self._lease = fleet.lease(deadline=deadline, counts=counts)
+        self._record = record
+
+    async def __aenter__(self) -> Lease:
+        record, came = self._record, time.monotonic()
+        if record is None:
+            return await self._enter()
         record.waiting = True
-    try:
-        async with fleet.lease(deadline=deadline, counts=counts) as lease:
-            if record is not None:
-                record.waiting = False
-                if lease.woke:
-                    record.note_wait(lease.waited)
-            yield lease
-    except FleetError as error:
-        if record is not None and not isinstance(error, Stopping | EngineAsleep):
-            record.note_wait(time.monotonic() - came)
-        raise from_fleet(error) from error
-    finally:
-        if record is not None:
+        try:
+            lease = await self._enter()
+        except (DeadlinePassed, EngineNotReady, EngineUnavailable) as error:
+            if not isinstance(error, Stopping):
+                record.note_wait(time.monotonic() - came)
+            raise
+        finally:
             record.waiting = False
+        if lease.woke:
+            record.note_wait(lease.waited)
+        return lease
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool | None:
+        return await self._lease.__aexit__(kind, error, trace)
+
+    async def _enter(self) -> Lease:
+        try:
+            return await self._lease.__aenter__()
+        except FleetError as error:
+            raise from_fleet(error) from error

@@ -10,7 +10,7 @@ from secrets import token_hex
 from adapters.registry import Manifest
 from server.fleet.fleet import Fleet
 from server.gateway.errors import EngineLost, GatewayError
-from server.gateway.leases import leased
+from server.gateway.leases import Leased
 from server.gateway.metrics import Metrics
 from server.gateway.upstream import Upstream
 
@@ -48,7 +48,7 @@ class Loader:
     async def load(self, manifest: Manifest) -> None:
         """Returns when it is loaded, or is not going to be: then the first request will find out why."""
         try:
-            async with self._turn, asyncio.timeout(LOAD_SECONDS), leased(self._fleet, counts=False) as lease:
+            async with self._turn, asyncio.timeout(LOAD_SECONDS), Leased(self._fleet, counts=False) as lease:
                 body = json.dumps({"model": manifest.engine_name, "prompt": "hi", "add_special_tokens": False}).encode()
                 try:
                     name = f"warm_{token_hex(16)}"

@@ -10,7 +10,7 @@ from secrets import token_hex
 from adapters.registry import BASE, Manifest
 from server.fleet.fleet import Fleet, Lease
 from server.gateway.errors import AdapterUnavailable, AnswerNotFinite, EngineFailed, EngineLost, GatewayError, InvalidRequest
-from server.gateway.leases import leased
+from server.gateway.leases import Leased
 from server.gateway.upstream import Upstream
 from server.gateway.verdict import Outcome, Said, judge, read_said
 
@@ -37,7 +37,7 @@ class Trial:
 
         `wake=False`: only with an engine that is awake.
         """
-        async with leased(self._fleet, deadline=self._deadline, counts=wake) as lease:
+        async with Leased(self._fleet, deadline=self._deadline, counts=wake) as lease:
             try:
                 async with asyncio.timeout(self._seconds):
                     return await self._outcome(lease, manifest)

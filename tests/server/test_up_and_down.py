@@ -1,0 +1,96 @@
+"""`troupe up` as a process, from its greeting to its end by a signal. Its engine is a fake one that runs elsewhere."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from loadtests.fake_engine import FakeEngine, FakeSettings
+from tests.server.gateway.stage import CHAT_KEY, write_base
+
+TROUPE = str(Path(sys.executable).with_name("troupe"))
+CHAT = "/v1/chat/completions"
+ASK = {"model": "base", "messages": [{"role": "user", "content": "hi"}]}
+
+
+@dataclass
+class Up:
+    process: asyncio.subprocess.Process
+    url: str
+    said: str
+
+    async def end(self, *signals: signal.Signals) -> int:
+        for each in signals:
+            self.process.send_signal(each)
+        async with asyncio.timeout(60):
+            return await self.process.wait()
+
+
+@asynccontextmanager
+async def running(tmp_path: Path, engine: FakeEngine, **settings: str) -> AsyncIterator[Up]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TROUPE_")}
+    told = {
+        "TROUPE_HOME": str(tmp_path / "home"),
+        "TROUPE_PORT": "0",
+        "TROUPE_BASE": str(write_base(tmp_path / "base")),
+        "TROUPE_ENGINE_QUANTIZATION": "none",
+        "TROUPE_ENGINE_URL": engine.url,
+        "TROUPE_API_KEY": CHAT_KEY,
+        **settings,
+    }
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(TROUPE, "up", env={**inherited, **told}, stdout=pipe, stderr=asyncio.subprocess.DEVNULL)
+    assert process.stdout is not None
+    try:
+        said = ""
+        async with asyncio.timeout(60):
+            while "Ctrl-C" not in said:
+                line = (await process.stdout.readline()).decode()
+                assert line, said
+                said += line
+        found = re.search(r"URL\s+(http://\S+)/v1", said)
+        assert found is not None
+        yield Up(process, found[1], said)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+@pytest.mark.parametrize("each", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_is_a_good_end(tmp_path: Path, each: signal.Signals) -> None:
+    """Exit code 0, also with a connection that is open and asks nothing; the greeting has said whose the engine is."""
+    async with FakeEngine(FakeSettings()) as engine, running(tmp_path, engine) as up, httpx.AsyncClient(base_url=up.url) as http:
+        assert "somebody else's" in up.said
+        assert (await http.get("/health/live")).status_code == 200
+        assert await up.end(each) == 0
+
+
+async def test_a_second_signal_ends_what_still_runs(tmp_path: Path) -> None:
+    """After the first one the doors are open and say that it is not ready; after the second, streams end in an error event. Exit code 0."""
+    headers = {"authorization": f"Bearer {CHAT_KEY}"}
+    async with (
+        FakeEngine(FakeSettings(inter_token=0.05, tokens=100_000)) as engine,
+        running(tmp_path, engine, TROUPE_DRAIN_TIMEOUT="600") as up,
+        httpx.AsyncClient(base_url=up.url, headers=headers, timeout=60) as http,
+        http.stream("POST", CHAT, json={**ASK, "stream": True}) as response,
+    ):
+        lines = response.aiter_lines()
+        await anext(lines)
+        up.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(30):
+            while (await http.get("/health/ready")).status_code != 503:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert (await http.post(CHAT, json=ASK)).status_code == 503
+        up.process.send_signal(signal.SIGINT)
+        said = [line async for line in lines if line]
+        assert '"code":"engine_unavailable"' in said[-1]
+        assert await up.end() == 0
