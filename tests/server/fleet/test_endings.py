@@ -95,7 +95,7 @@ async def test_what_is_said_of_an_engine_that_is_gone_harms_no_other() -> None:
         await it.time.advance(1.0)
         old.distrust()
         await it.time.settle()
-        assert it.is_in(EngineState.READY)
+        assert (it.is_in(EngineState.READY), it.engine.stopped, it.engine.started) == (True, [True], 2)
 
 
 async def test_an_engine_that_makes_no_token_is_killed_and_replaced() -> None:
