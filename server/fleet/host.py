@@ -75,7 +75,7 @@ class StandbyHost:
                 try:
                     self._run = run
                     self._tell_next(run)
-                    await run.ended
+                    await asyncio.wait({run.ended})
                     failures = 0 if run.was_ready else failures + 1
                     patient = run.refused
                 finally:
@@ -83,7 +83,8 @@ class StandbyHost:
                     await run.end()
             pause = None if patient else self._pauses[min(failures, len(self._pauses) - 1)]
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), pause)
+                async with asyncio.timeout(pause):  # not `wait_for`, which may swallow a cancellation
+                    await self._wanted.wait()
 
     def _tell_next(self, begun: "HostRun | EngineDown") -> None:
         if self._next is not None:
@@ -155,11 +156,10 @@ class HostRun:
         if self.process.stdin:
             self.process.stdin.close()
         try:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self.ended), 3.0)
+            await asyncio.wait({self.ended}, timeout=3.0)
         finally:
             _kill_group(self.process.pid)
-            await self.ended
+            await asyncio.wait({self.ended})
 
     async def _follow(self) -> None:
         assert self.process.stdout is not None

@@ -1,47 +1,43 @@
+"""A local engine, run directly and forked from a standby host: whatever happens to whom, nothing of it stays."""
+
 import asyncio
+import contextlib
 import os
 import signal
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from server.fleet.engine import EngineState
+from server.fleet.engine import Cause, EngineDown
+from server.fleet.leftovers import members, shm_prefix
 from server.fleet.local import LocalEngine, Timing
 
-ENGINE = """
-import http.server, os, signal, socketserver, subprocess, sys, threading
-child = subprocess.Popen([sys.executable, "-c", "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.pause()"])
-open(sys.argv[2], "w").write(f"{child.pid}")
-class Handler(http.server.BaseHTTPRequestHandler):
-    def address_string(self): return ""
-    def do_GET(self):
-        self.send_response(200); self.end_headers()
-class Server(socketserver.ThreadingUnixStreamServer):
-    pass
-server = Server(sys.argv[1], Handler)
-if "--ignore-term" in sys.argv: signal.signal(signal.SIGTERM, signal.SIG_IGN)
-def lifeline():
-    while os.read(0, 64): pass
-    os.killpg(0, signal.SIGKILL)
-threading.Thread(target=lifeline, daemon=True).start()
-server.serve_forever()
-"""
-FAST = Timing(start=20, poll=0.02, stop=1.0, backoff=(0.05, 0.1))
+FAST = Timing(start=60, poll=0.02, stop=1.0, backoff=(0.05, 0.1))
+BOTH = pytest.mark.parametrize("standby", [False, True], ids=["command", "standby"])
 
 
-def make_engine(folder: Path, code: str, *arguments: str, timing: Timing = FAST) -> LocalEngine:
-    script = folder / "engine.py"
-    script.write_text(textwrap.dedent(code))
+def make_engine(folder: Path, *arguments: str, standby: bool = False, timing: Timing = FAST) -> LocalEngine:
     socket = folder / "e.sock"
-    command = [sys.executable, str(script), str(socket), str(folder / "child"), *arguments]
-    return LocalEngine(command, socket=socket, log=folder / "engine.log", timing=timing)
+    host = ["--standby"] if standby else []
+    command = [sys.executable, "-m", "tests.server.fleet.small_engine", str(socket), *host, *arguments]
+    return LocalEngine(command, socket=socket, log=folder / "engine.log", timing=timing, standby=standby)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+@asynccontextmanager
+async def opened(engine: LocalEngine) -> AsyncIterator[LocalEngine]:
+    await engine.open()
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+async def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -55,86 +51,194 @@ def alive(pid: int) -> bool:
         return False
 
 
-async def test_an_engine_is_started_watched_and_ended_whole(tmp_path: Path) -> None:
-    """After stop neither the process nor its children nor its socket is left, however they treat SIGTERM."""
-    engine = make_engine(tmp_path, ENGINE, "--ignore-term")
-    assert engine.state is EngineState.ASLEEP
-    await engine.start()
-    await until(lambda: engine.state is EngineState.READY)
-    pids = [engine.process_id or 0, int((tmp_path / "child").read_text())]
-    assert all(alive(pid) for pid in pids)
+def shared_memory(folder: Path) -> list[str]:
+    return [path.name for path in Path("/dev/shm").glob(f"{shm_prefix(folder / 'e.sock')}*")]
+
+
+def worker(folder: Path) -> int:
+    """The process that a small engine has forked."""
+    return int((folder / "engine.log").read_text().split()[1])
+
+
+def nothing_left(folder: Path) -> bool:
+    return not shared_memory(folder) and not (folder / "e.sock").exists() and not list((folder / "e.tmp").iterdir())
+
+
+@BOTH
+async def test_an_engine_is_ended_whole(tmp_path: Path, standby: bool) -> None:
+    """After stop neither a process, a socket, a temporary file nor a block of shared memory is left, however they treat SIGTERM; and
+    it can be started again."""
+    async with opened(make_engine(tmp_path, "--ignore-term", standby=standby)) as engine:
+        for _ in range(2):
+            await engine.start()
+            group = engine.process_id or 0
+            assert len(members(group)) >= 2
+            assert shared_memory(tmp_path)
+            assert (tmp_path / "e.tmp" / "of-the-engine").exists()
+            await engine.stop()
+            assert engine.process_id is None
+            assert not members(group)
+            assert nothing_left(tmp_path)
+    assert not (tmp_path / "e.tmp").exists()
+
+
+@BOTH
+async def test_stop_is_safe_at_any_time(tmp_path: Path, standby: bool) -> None:
+    """Before a start, twice, by force; and closing ends what is still up."""
+    engine = make_engine(tmp_path, standby=standby)
     await engine.stop()
-    await until(lambda: not any(alive(pid) for pid in pids))
-    assert engine.state is EngineState.ASLEEP
-    assert not (tmp_path / "e.sock").exists()
-
-
-async def test_a_killed_engine_is_not_ready_and_comes_back(tmp_path: Path) -> None:
-    """Its state says so at once, its leftovers are ended, and another one is started."""
-    engine = make_engine(tmp_path, ENGINE)
+    await engine.open()
     await engine.start()
-    await until(lambda: engine.state is EngineState.READY)
-    first, child = engine.process_id or 0, int((tmp_path / "child").read_text())
-    os.kill(first, signal.SIGKILL)
-    await until(lambda: engine.state is not EngineState.READY, 2.0)
-    await until(lambda: "SIGKILL" in str(engine.failure), 2.0)
-    await until(lambda: engine.state is EngineState.READY)
-    assert engine.process_id != first
-    assert engine.failure is None
-    assert not alive(child)
+    await engine.stop(force=True)
     await engine.stop()
+    await engine.start()
+    group, host = engine.process_id or 0, engine.host_process_id
+    await engine.close()
+    assert not members(group)
+    assert host is None or not alive(host)
+    await engine.close()
 
 
-async def test_a_refusal_is_told_in_the_engine_s_own_words_and_not_tried_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("standby", "victim"), [(False, "leader"), (True, "leader"), (True, "host")])
+async def test_a_killed_engine_is_told_and_cleared_away(tmp_path: Path, standby: bool, victim: str) -> None:
+    """`wait` returns with the reason, nothing is left by then, and another start works."""
+    async with opened(make_engine(tmp_path, standby=standby)) as engine:
+        await engine.start()
+        group = engine.process_id or 0
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(engine.wait(), 0.05)  # may be cancelled and called again
+        waiting = asyncio.create_task(engine.wait())
+        os.kill((engine.host_process_id if victim == "host" else group) or 0, signal.SIGKILL)
+        failure = await asyncio.wait_for(waiting, 60)
+        assert failure.cause is Cause.KILLED
+        assert "SIGKILL" in failure.sentence
+        assert not members(group)
+        assert nothing_left(tmp_path)
+        await engine.start()
+        assert engine.process_id != group
+
+
+@BOTH
+async def test_a_refusal_is_told_in_the_engine_s_own_words(tmp_path: Path, standby: bool) -> None:
     """Exit code 2 means that the settings are wrong; the sentence after `troupe-engine:` is the failure."""
-    engine = make_engine(tmp_path, "import sys; print('noise'); print('troupe-engine: No such base.', file=sys.stderr); sys.exit(2)")
-    await engine.start()
-    await until(lambda: engine.state is EngineState.FAILED)
-    assert engine.failure == "No such base."
-    await asyncio.sleep(0.3)
-    assert engine.process_id is None
-    await engine.stop()
+    async with opened(make_engine(tmp_path, "--refuse", "No such base.", standby=standby)) as engine:
+        with pytest.raises(EngineDown) as caught:
+            await engine.start()
+        assert caught.value.failure.cause is Cause.SETTINGS
+        assert caught.value.failure.sentence == "No such base."
+        assert engine.process_id is None
 
 
-async def test_a_command_that_is_not_there_fails_in_a_sentence(tmp_path: Path) -> None:
+async def test_a_host_that_must_not_fork_says_so(tmp_path: Path) -> None:
+    """Its sentence is the failure, each time an engine is wanted."""
+    async with opened(make_engine(tmp_path, "--untouchable", "It has touched the GPU.", standby=True)) as engine:
+        for _ in range(2):
+            with pytest.raises(EngineDown) as caught:
+                await engine.start()
+            assert caught.value.failure.cause is Cause.SETTINGS
+            assert caught.value.failure.sentence == "It has touched the GPU."
+
+
+async def test_a_host_that_dies_while_nobody_needs_it_comes_back(tmp_path: Path) -> None:
+    """By itself, after a pause; the next start finds it ready or waits for it."""
+    async with opened(make_engine(tmp_path, standby=True)) as engine:
+        await until(lambda: engine.host_process_id is not None)
+        first = engine.host_process_id or 0
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: engine.host_process_id not in (None, first))
+        await engine.start()
+        assert engine.process_id is not None
+
+
+async def test_a_host_that_dies_before_it_is_ready_fails_the_start_that_waits_for_it(tmp_path: Path) -> None:
+    """And not the next one."""
+    async with opened(make_engine(tmp_path, "--host-dies", str(tmp_path / "died"), standby=True)) as engine:
+        with pytest.raises(EngineDown) as caught:
+            await engine.start()
+        assert caught.value.failure.cause is Cause.CRASHED
+        await engine.start()
+
+
+@BOTH
+async def test_an_engine_that_dies_while_it_starts_fails_the_start(tmp_path: Path, standby: bool) -> None:
+    """With nothing left of it."""
+    async with opened(make_engine(tmp_path, "--die-early", standby=standby)) as engine:
+        with pytest.raises(EngineDown) as caught:
+            await engine.start()
+        assert caught.value.failure.cause is Cause.KILLED
+        assert nothing_left(tmp_path)
+        assert not alive(worker(tmp_path))
+
+
+@pytest.mark.parametrize("standby", [False, True])
+async def test_a_command_that_is_not_there_fails_in_a_sentence(tmp_path: Path, standby: bool) -> None:
     """No traceback, and stop still works."""
-    engine = LocalEngine([str(tmp_path / "nothing")], socket=tmp_path / "s", log=tmp_path / "log", timing=FAST)
-    await engine.start()
-    await until(lambda: engine.state is EngineState.FAILED)
-    assert engine.failure is not None
-    assert "could not be started" in engine.failure
-    await engine.stop()
+    engine = LocalEngine([str(tmp_path / "nothing")], socket=tmp_path / "s", log=tmp_path / "log", timing=FAST, standby=standby)
+    async with opened(engine):
+        with pytest.raises(EngineDown) as caught:
+            await engine.start()
+        assert "could not be started" in caught.value.failure.sentence
+        await engine.stop()
 
 
-async def test_an_engine_that_never_answers_is_given_up(tmp_path: Path) -> None:
-    """The failure says after how long, and where its log is."""
-    timing = Timing(start=0.3, poll=0.02, stop=0.2, backoff=(60,))
-    engine = make_engine(tmp_path, "import time; time.sleep(60)", timing=timing)
-    await engine.start()
-    await until(lambda: engine.state is EngineState.FAILED)
-    assert engine.failure is not None
-    assert str(tmp_path / "engine.log") in engine.failure
-    await engine.stop()
+@BOTH
+async def test_an_engine_that_never_answers_is_given_up(tmp_path: Path, standby: bool) -> None:
+    """After the time that a start may take, with nothing left of it."""
+    async with opened(make_engine(tmp_path, "--silent", standby=standby, timing=Timing(start=3.0, stop=0.2, backoff=(0.05,)))) as engine:
+        with pytest.raises(EngineDown) as caught:
+            await engine.start()
+        assert caught.value.failure.cause is Cause.TOO_SLOW
+        assert str(tmp_path) in caught.value.failure.sentence
+        assert nothing_left(tmp_path)
 
 
+@BOTH
+async def test_a_start_that_is_cancelled_leaves_nothing(tmp_path: Path, standby: bool) -> None:
+    """At whatever moment; and the next one works."""
+    async with opened(make_engine(tmp_path, "--silent", standby=standby)) as engine:
+        starting = asyncio.create_task(engine.start())
+        await until(lambda: bool(shared_memory(tmp_path)) and len((tmp_path / "engine.log").read_text().split()) == 4)
+        group, child = engine.process_id or 0, worker(tmp_path)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        assert not members(group)
+        assert not alive(child)
+        assert nothing_left(tmp_path)
+
+
+async def test_a_host_that_hangs_does_not_hold_up_a_stop(tmp_path: Path) -> None:
+    """Its engine is ended all the same."""
+    async with opened(make_engine(tmp_path, standby=True)) as engine:
+        await engine.start()
+        group, host = engine.process_id or 0, engine.host_process_id or 0
+        os.kill(host, signal.SIGSTOP)
+        try:
+            await asyncio.wait_for(engine.stop(), 30)
+            assert not members(group)
+        finally:
+            os.kill(host, signal.SIGCONT)
+
+
+@BOTH
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-async def test_no_engine_outlives_its_supervisor(tmp_path: Path, how: signal.Signals) -> None:
-    """Its standard input ends with us, and it watches that."""
-    (tmp_path / "engine.py").write_text(textwrap.dedent(ENGINE))
+async def test_no_engine_outlives_its_supervisor(tmp_path: Path, standby: bool, how: signal.Signals) -> None:
+    """Standard input ends with us: a command watches that, a host too, and an engine dies with its host."""
     supervisor = textwrap.dedent(f"""
         import asyncio
         from pathlib import Path
-        from tests.server.fleet.test_local import ENGINE, make_engine
+        from tests.server.fleet.test_local import make_engine
         async def main():
-            engine = make_engine(Path({str(tmp_path)!r}), ENGINE)
+            engine = make_engine(Path({str(tmp_path)!r}), standby={standby})
             await engine.start()
-            await asyncio.sleep(60)
+            print(engine.process_id, engine.host_process_id or 0, flush=True)
+            await asyncio.sleep(600)
         asyncio.run(main())
     """)
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", supervisor)
-    await until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text() != "" and (tmp_path / "e.sock").exists())
-    child = int((tmp_path / "child").read_text())
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", supervisor, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    group, host = map(int, (await process.stdout.readline()).split())
+    assert len(members(group)) >= 2
     process.send_signal(how)
     await process.wait()
-    await until(lambda: not alive(child))
-    assert not alive(child)
+    await until(lambda: not members(group) and not (host and alive(host)))
