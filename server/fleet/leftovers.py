@@ -32,6 +32,11 @@ def shm_prefix(socket: Path) -> str:
     return f"{_run_prefix(socket.parent)}{_digest(socket.name, 4)}-"
 
 
+def scratch_name(socket: Path) -> str:
+    """The folder for the temporary files of an engine that listens on `socket`. Short: sockets are among them."""
+    return f"t-{_digest(str(socket), 6)}"
+
+
 def remember(home: Path, run: Path) -> None:
     """To be called before the first engine of a run is started; `run`: the folder of its sockets."""
     record = home / _RECORD

@@ -10,6 +10,7 @@ import logging
 import os
 import shutil
 import signal
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from server.fleet.engine import Endpoint, EngineDown, Failure
 from server.fleet.health import healthy
 from server.fleet.host import StandbyHost
 from server.fleet.leader import Command, Launcher, Leader, why_ended
-from server.fleet.leftovers import SHM_VARIABLE, end_group, shm_prefix, unlink_shared_memory
+from server.fleet.leftovers import SHM_VARIABLE, end_group, scratch_name, shm_prefix, unlink_shared_memory
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,8 @@ class LocalEngine:
 
     With `standby`, `command` is a host that forks the engine (see `server/engine/control.py`); without, the engine itself. Either has its
     standard input held open for as long as it may live: a command that watches it ends with us even if we are killed. An engine's output
-    goes to the file `log`, a host's to another beside it. Its temporary files lie beside `socket` and go with it.
+    goes to the file `log`, a host's to another beside it. Its temporary files lie in a folder of their own below the `TMPDIR` of
+    `environment`, and go with it; that path has to be short, for vLLM's sockets with 43 bytes of name are among them.
     """
 
     def __init__(
@@ -60,9 +62,10 @@ class LocalEngine:
         self._timing = timing or Timing()
         self._endpoint = Endpoint(base_url="http://engine", socket=socket, api_key=api_key)
         self._socket = socket
-        self._scratch = socket.with_name(f"{socket.stem}.tmp")
+        told = dict(os.environ if environment is None else environment)
+        self._scratch = Path(told.get("TMPDIR") or tempfile.gettempdir(), scratch_name(socket))
         self._shm = shm_prefix(socket)
-        told = {**(os.environ if environment is None else environment), SHM_VARIABLE: self._shm, "TMPDIR": str(self._scratch)}
+        told |= {SHM_VARIABLE: self._shm, "TMPDIR": str(self._scratch)}
         self._host: StandbyHost | None = None
         if standby:
             host_log = log.with_name(f"{log.stem}-standby{log.suffix}")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from server.fleet.engine import Cause, EngineDown
-from server.fleet.leftovers import members, shm_prefix
+from server.fleet.leftovers import members, scratch_name, shm_prefix
 from server.fleet.local import LocalEngine, Timing
 
 FAST = Timing(start=60, poll=0.02, stop=1.0, backoff=(0.05, 0.1))
@@ -25,7 +25,8 @@ def make_engine(folder: Path, *arguments: str, standby: bool = False, timing: Ti
     socket = folder / "e.sock"
     host = ["--standby"] if standby else []
     command = [sys.executable, "-m", "tests.server.fleet.small_engine", str(socket), *host, *arguments]
-    return LocalEngine(command, socket=socket, log=folder / "engine.log", timing=timing, standby=standby)
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    return LocalEngine(command, socket=socket, log=folder / "engine.log", environment=environment, timing=timing, standby=standby)
 
 
 @asynccontextmanager
@@ -60,8 +61,12 @@ def worker(folder: Path) -> int:
     return int((folder / "engine.log").read_text().split()[1])
 
 
+def scratch(folder: Path) -> Path:
+    return folder / scratch_name(folder / "e.sock")
+
+
 def nothing_left(folder: Path) -> bool:
-    return not shared_memory(folder) and not (folder / "e.sock").exists() and not list((folder / "e.tmp").iterdir())
+    return not shared_memory(folder) and not (folder / "e.sock").exists() and not list(scratch(folder).iterdir())
 
 
 @BOTH
@@ -74,12 +79,12 @@ async def test_an_engine_is_ended_whole(tmp_path: Path, standby: bool) -> None:
             group = engine.process_id or 0
             assert len(members(group)) >= 2
             assert shared_memory(tmp_path)
-            assert (tmp_path / "e.tmp" / "of-the-engine").exists()
+            assert (scratch(tmp_path) / "of-the-engine").exists()
             await engine.stop()
             assert engine.process_id is None
             assert not members(group)
             assert nothing_left(tmp_path)
-    assert not (tmp_path / "e.tmp").exists()
+    assert not scratch(tmp_path).exists()
 
 
 @BOTH
