@@ -8,6 +8,7 @@ import asyncio
 import fcntl
 import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
@@ -17,13 +18,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, column, event, inspect, select, table, text, update
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.util import await_only
 
 from adapters.registry.errors import DatabaseError
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 BUSY_SECONDS = 10
+WAIT_SECONDS = 0.001
 CONNECT_SECONDS = 10
 STATEMENT_SECONDS = 30
 _MIGRATION_LOCK = 0x74726F757065  # "troupe": any number that nobody else takes
@@ -164,7 +168,32 @@ def _write_ahead(path: Path) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("immediate") else "BEGIN")
+    if not connection.get_execution_options().get("immediate"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    cursor = connection.connection.cursor()
+    try:
+        _begin_among_writers(cursor)
+    finally:
+        cursor.close()
+
+
+def _begin_among_writers(cursor: DBAPICursor) -> None:
+    """SQLite's own waiting asks ever more seldom, and does not come to its turn beside somebody who writes without a pause."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    cursor.execute("PRAGMA busy_timeout=0")
+    try:
+        while True:
+            try:
+                cursor.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as exc:
+                if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                await_only(asyncio.sleep(WAIT_SECONDS))
+            else:
+                return
+    finally:
+        cursor.execute(f"PRAGMA busy_timeout={1000 * BUSY_SECONDS}")
 
 
 @asynccontextmanager

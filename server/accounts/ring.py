@@ -168,25 +168,24 @@ class KeyRing:
         created = await self._store.rotate(key_id, by=by, overlap=overlap)
         self._hold(Hashed(created.key, self._store.hash(created.text)))
         if created.replaced is not None:
-            self._end(created.replaced)
+            self._end(created.replaced.id, _ends(created.replaced))
         return created
 
     async def revoke(self, key_id: str, *, by: str) -> Key:
-        """As KeyStore.revoke; it holds here at once."""
-        key = await self._store.revoke(key_id, by=by)
-        self._end(key)
-        return key
+        """As KeyStore.revoke; it holds here at once, and even if the table cannot be written, which is to be tried again then."""
+        self._end(key_id, -math.inf)
+        return await self._store.revoke(key_id, by=by)
 
     def _hold(self, hashed: Hashed) -> None:
         key = hashed.key
         ends = min(_ends(key), self._ended_here.get(key.id, math.inf))
         self._held[key.id] = _Held(hashed.hash, key.principal, ends)
 
-    def _end(self, key: Key) -> None:
+    def _end(self, key_id: str, ends: float) -> None:
         """Remembered, so that a look that began before and ends after it brings no key back."""
-        self._ended_here[key.id] = _ends(key)
-        if held := self._held.get(key.id):
-            self._held[key.id] = replace(held, ends=min(held.ends, _ends(key)))
+        self._ended_here[key_id] = min(ends, self._ended_here.get(key_id, math.inf))
+        if held := self._held.get(key_id):
+            self._held[key_id] = replace(held, ends=min(held.ends, ends))
 
     def _note(self, error: Exception | None) -> None:
         """One line of the log when it begins to fail, when it fails in another way, and when it works again."""

@@ -2,6 +2,10 @@
 
 import asyncio
 import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,3 +80,35 @@ async def test_a_home_holds_accounts_in_a_file_of_their_own(tmp_path: Path) -> N
     await database.close()
     assert sorted(os.listdir(file.parent)) == ["accounts.db", "accounts.db.lock"]
     assert os.stat(file.parent).st_mode & 0o777 == 0o700
+
+
+@contextmanager
+def busy(path: Path) -> Iterator[None]:
+    """Somebody who writes one transaction after the other, and rests for nobody."""
+    stopped = threading.Event()
+
+    def write() -> None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            while not stopped.is_set():
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("UPDATE accounts SET revision = revision + 0")
+                stopped.wait(0.004)
+                connection.execute("COMMIT")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        writer.join()
+
+
+async def test_a_writer_without_a_pause_keeps_nobody_out(tmp_path: Path) -> None:
+    """As the ledger is under load, on a slow disk: a key can still be revoked."""
+    database = await open_accounts(tmp_path)
+    with busy(tmp_path / "accounts" / "accounts.db"):
+        for _ in range(3):
+            async with database.writing():
+                pass
+    await database.close()

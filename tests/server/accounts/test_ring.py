@@ -13,7 +13,7 @@ from statistics import median
 import pytest
 
 from adapters.registry import DatabaseError
-from server.accounts import BadGrant, ConfiguredKey, InvalidKey, KeyRing, KeyStore, KeysUnavailable, Principal, Scope, make_key
+from server.accounts import BadGrant, ConfiguredKey, InvalidKey, Key, KeyRing, KeyStore, KeysUnavailable, Principal, Scope, make_key
 from server.accounts.keys import Changes
 from server.accounts.times import utc_now
 from tests.server.accounts.stage import PEPPER, StoppedClock, opened
@@ -49,6 +49,11 @@ class Gates(KeyStore):
         changes = await super().changes(after)
         await self.go.wait()
         return changes
+
+    async def revoke(self, key_id: str, *, by: str) -> Key:
+        if self.is_away:
+            raise DatabaseError("away")
+        return await super().revoke(key_id, by=by)
 
 
 async def ring_of(store: KeyStore, clock: StoppedClock, *configured: ConfiguredKey) -> KeyRing:
@@ -121,11 +126,23 @@ async def test_a_revocation_here_holds_at_once(store: KeyStore, clock: StoppedCl
     gates.go.set()
     await look
     assert not opens(ring, created.text)
+
+
+async def test_a_revocation_holds_here_before_it_is_written(store: KeyStore, clock: StoppedClock) -> None:
+    """Whoever asked for it is told that it is not, and asks again; meanwhile the key opens nothing here, whatever the table says."""
+    gates = Gates(store, clock)
+    created = await gates.create("bot", ["chat"], by=BY)
+    ring = await ring_of(gates, clock)
     gates.is_away = True
-    other = await ring.create("c", ["chat"], by=BY)
-    assert opens(ring, other.text)
-    await ring.revoke(other.key.id, by=BY)
-    assert not opens(ring, other.text)
+    with pytest.raises(DatabaseError):
+        await ring.revoke(created.key.id, by=BY)
+    assert not opens(ring, created.text)
+    gates.is_away = False
+    await store.create("another", ["chat"], by=BY)
+    await ring.refresh()
+    assert not opens(ring, created.text)
+    await ring.revoke(created.key.id, by=BY)
+    assert not (await store.get(created.key.id)).opens(clock.at)
 
 
 async def test_a_rotation_here_holds_at_once(store: KeyStore, clock: StoppedClock) -> None:
