@@ -73,11 +73,12 @@ def status(as_json: bool, url: str, admin_key: str) -> None:
 
 def _life(engine: Mapping[str, Any]) -> str:
     """How an engine has slept and woken, and what it does now."""
-    told = [engine["mode"], f"{engine['wakes']} wakes"]
-    if engine["last_wake_seconds"] is not None:
-        told.append(f"the last in {engine['last_wake_seconds']:.1f} s")
+    told, times = [engine["mode"]], engine["wakes"]
+    if times:
+        how_often = "once," if times == 1 else f"{times} times, last"
+        told.append(f"woken {how_often} in {engine['last_wake_seconds']:.1f} s")
     if engine["failed_wakes"]:
-        told.append(f"{engine['failed_wakes']} failed")
+        told.append(f"{engine['failed_wakes']} wakes failed")
     told.append(f"{engine['in_flight']} requests in flight, {engine['waiting']} waiting")
     if engine["idle_seconds"] is not None:
         told.append(f"idle for {engine['idle_seconds']:.0f} s")

@@ -1,5 +1,8 @@
 """Keys and settings: what is taken, and what is refused at the start."""
 
+import importlib.util
+from pathlib import Path
+
 import pytest
 from pydantic import SecretStr, ValidationError
 
@@ -11,7 +14,7 @@ from server.gateway.app import create_app
 from server.gateway.auth import Authenticator, Scope
 from server.gateway.errors import Forbidden, Unauthorized
 from server.gateway.settings import MAX_KEY_LENGTH, GatewaySettings
-from server.gateway.upstream import translate
+from server.gateway.upstream import is_dead, translate
 from tests.server.gateway.memory_registry import MemoryRegistry
 
 
@@ -87,6 +90,7 @@ def test_without_a_chat_key_there_is_no_gateway(base: Base) -> None:
         (422, b"secret", "engine_error"),
         (500, b"secret", "engine_error"),
         (503, b"secret", "engine_unavailable"),
+        (500, b"EngineCore encountered an issue. See stack trace (above) for secret", "engine_unavailable"),
     ],
 )
 def test_no_text_of_the_engine_is_in_a_translation(status: int, text: bytes, code: str) -> None:
@@ -94,3 +98,12 @@ def test_no_text_of_the_engine_is_in_a_translation(status: int, text: bytes, cod
     error = translate(status, text)
     assert error.code == code
     assert b"secret" not in error.encoded()
+
+
+def test_an_engine_that_goes_down_still_says_so_in_these_words() -> None:
+    """They are the pinned vLLM's: by them a request that its core took down with it is told from one that only failed."""
+    spec = importlib.util.find_spec("vllm")
+    if spec is None or spec.origin is None:
+        pytest.skip("vLLM is not installed here")
+    text = Path(spec.origin).with_name("v1") / "engine" / "exceptions.py"
+    assert is_dead(text.read_bytes())
