@@ -24,6 +24,8 @@ from loadtests.fake_server import FakeEngine, instantly
 CORE_TITLE, WORKER_TITLE = "VLLM::EngineCore", "VLLM::Worker"
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  what is made there is removed again, or left behind on purpose
 CRASHED, REFUSED = 1, 2
+BEAT, GOODBYE = b".", b"!"
+"""What the API server says to its core. Without a goodbye nobody cleans up: whoever is killed says none."""
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -110,13 +112,15 @@ class Pulse:
         answered = asyncio.get_running_loop().create_future()
         self._waiting.append(answered)
         try:
-            self._line.send(b".")
+            self._line.send(BEAT)
         except OSError:
             os._exit(CRASHED)
         await answered
 
     def stop(self) -> None:
         asyncio.get_running_loop().remove_reader(self._line)
+        with contextlib.suppress(OSError):
+            self._line.send(GOODBYE)
         self._line.close()
 
     def _heard(self) -> None:
@@ -173,7 +177,7 @@ def _be_core(line: socket.socket, worker: socket.socket, block: Path | None) -> 
     """Hand every beat on to the worker and back. Ends calmly with the API server's calm end, and badly with the worker."""
     if block is not None:
         block.write_bytes(b"\0" * 4096)
-    line.sendall(b".")
+    line.sendall(BEAT)
     while True:
         readable, _, _ = select.select([line, worker], [], [])
         if worker in readable:
@@ -184,6 +188,8 @@ def _be_core(line: socket.socket, worker: socket.socket, block: Path | None) -> 
         if line in readable:
             beats = line.recv(4096)
             if not beats:
+                os._exit(CRASHED)
+            if beats.endswith(GOODBYE):
                 break
             worker.sendall(beats)
     worker.close()

@@ -15,7 +15,7 @@ def draw(bars: Mapping[str, Mapping[str, float]], names: Mapping[str, str], path
     """`bars`: what is started → phase → seconds, from top to bottom; `names`: phase → what the legend calls it. By `path`'s suffix."""
     figure = Figure(figsize=(10, 1.6 + 0.75 * len(bars)), facecolor="white", layout="constrained")
     axes = figure.add_subplot(facecolor="white")
-    colours = colormaps["tab20"].colors  # type: ignore[attr-defined]
+    colours = colormaps["Set3"].colors  # type: ignore[attr-defined]
     longest = max(sum(spent.values()) for spent in bars.values())
     places = range(len(bars))
     left = [0.0] * len(bars)

@@ -2,6 +2,10 @@
 
 import json
 import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -17,11 +21,44 @@ from loadtests.benchmarks.phases import PHASES
 from loadtests.benchmarks.process import NotStarted
 
 
+@pytest.fixture(autouse=True)
+def nobody_left(tmp_path: Path) -> Iterator[None]:
+    """However a test ends: everything that a benchmark starts has this folder in its arguments."""
+    yield
+    deadline = time.monotonic() + 30.0
+    while left := [pid for pid in os.listdir("/proc") if pid.isdigit() and str(tmp_path).encode() in arguments_of(pid)]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.01)
+
+
+def arguments_of(pid: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def fakes(folder: Path, *, options: tuple[str, ...] = ("--ttft", "0.01"), model: str = "bench-0123456789abcdef") -> Programs:
     socket = folder / "s"
     engine = ("-m", "loadtests.fake_engine", "--uds", str(socket), "--processes", *options)
     standby = ("-m", "loadtests.fake_standby", "--uds", str(socket), *options)
     return Programs(plain=engine, cold=engine, standby=standby, environment=dict(os.environ), socket=socket, model=model)
+
+
+def interrupt_once_started(folder: Path, began: list[str]) -> None:
+    """The main thread, once the engine has a core; SIGALRM, so that a Ctrl-C for pytest stays one."""
+    deadline = time.monotonic() + 60.0
+    while not began and time.monotonic() < deadline:
+        time.sleep(0.01)
+        began += [pid for pid in os.listdir("/proc") if pid.isdigit() and str(folder).encode() in arguments_of(pid) and is_core(pid)]
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGALRM)
+
+
+def is_core(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text() == "VLLM::EngineCor\n"
+    except OSError:
+        return False
 
 
 def start(total: float, host: float = 0.0, mib: int = 0) -> Start:
@@ -57,10 +94,27 @@ def test_an_engine_that_fails_is_no_figure(tmp_path: Path, mode: str) -> None:
         one_start(fakes(tmp_path, options=("--start-failure", "bad-weights")), mode, tmp_path)
 
 
-def test_an_engine_that_says_nothing_is_no_figure(tmp_path: Path) -> None:
-    """A 404 in place of a stream, too."""
+@pytest.mark.parametrize("mode", MODES)
+def test_an_engine_that_says_nothing_is_no_figure(tmp_path: Path, mode: str) -> None:
+    """A 404 in place of a stream; and it is ended all the same."""
     with pytest.raises(NoToken, match="404"):
-        one_start(fakes(tmp_path, model="nobody"), COLD, tmp_path)
+        one_start(fakes(tmp_path, model="nobody"), mode, tmp_path)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_ctrl_c_leaves_nothing(tmp_path: Path, mode: str) -> None:
+    """While an engine is waited for that never comes."""
+    began: list[str] = []
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    watcher = threading.Thread(target=interrupt_once_started, args=(tmp_path, began))
+    watcher.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            one_start(fakes(tmp_path, options=("--start-failure", "never")), mode, tmp_path)
+    finally:
+        watcher.join()
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    assert began
 
 
 def test_the_table_has_a_row_for_each_phase() -> None:
