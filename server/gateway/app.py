@@ -66,7 +66,6 @@ def create_app(
     trial = Trial(fleet, upstream, deadline=settings.deadline)
     moves = Moves(registry, directory, trial, loader, metrics, base=base, max_rank=max_rank)
     uploads = Uploads(weights_bytes=largest_weights(base, max_rank), timeout=settings.body_timeout, scratch=scratch)
-
     warmer = Warmer(directory, fleet, upstream, loader)
     beside = (lambda: directory.follow(every=refresh_every), warmer.run, foresight.run, metrics.follow_wakes)
     running = partial(_running, fleet=fleet, directory=directory, upstream=upstream, beside=beside)
@@ -96,6 +95,14 @@ def create_app(
         )
     )
     install_error_handlers(rest)
+    direct = _endpoints(settings, base, authenticator=authenticator, directory=directory, fleet=fleet, upstream=upstream)
+    return Front(direct, rest, metrics=metrics, max_head_bytes=settings.max_head_bytes)
+
+
+def _endpoints(
+    settings: GatewaySettings, base: Base, *, authenticator: Authenticator, directory: Directory, fleet: Fleet, upstream: Upstream
+) -> dict[str, Completions]:
+    """The hot paths. The key decides how /v1/completions is spoken."""
     completions = partial(
         Completions,
         settings=settings,
@@ -107,13 +114,7 @@ def create_app(
         context_length=min(settings.context_length or base.context_length, base.context_length),
         salt_key=secrets.token_bytes(32),  # as long-lived as any KV cache that it separates
     )
-    direct = _endpoints(base.vocab_size, completions)
-    return Front(direct, rest, metrics=metrics, max_head_bytes=settings.max_head_bytes)
-
-
-def _endpoints(vocab_size: int, completions: Callable[..., Completions]) -> dict[str, Completions]:
-    """The hot paths. The key decides how /v1/completions is spoken."""
-    chat, text, evaluation = (dialect(vocab_size) for dialect in (chat_dialect, completion_dialect, evaluation_dialect))
+    chat, text, evaluation = (dialect(base.vocab_size) for dialect in (chat_dialect, completion_dialect, evaluation_dialect))
     return {
         "/v1/chat/completions": completions("/v1/chat/completions", chat, for_evaluation=chat),
         "/v1/completions": completions("/v1/completions", text, for_evaluation=evaluation),
