@@ -15,10 +15,12 @@ class Glance:
     wakes: int = 0
     wake_seconds: float | None = None
     failure: str | None = None
+    idle_seconds: float | None = None
 
 
 def glance(fleet: Fleet) -> Glance:
-    return Glance(fleet.state, fleet.wakes, fleet.last_wake_seconds, fleet.failure.sentence if fleet.failure else None)
+    failure = fleet.failure.sentence if fleet.failure else None
+    return Glance(fleet.state, fleet.wakes, fleet.last_wake_seconds, failure, fleet.idle_seconds)
 
 
 def news(before: Glance, now: Glance) -> list[str]:
@@ -29,7 +31,7 @@ def news(before: Glance, now: Glance) -> list[str]:
     if now.state is EngineState.FAILED and (before.state is not EngineState.FAILED or now.failure != before.failure):
         said.append(f"The engine is not there: {now.failure}")
     if now.state is EngineState.ASLEEP and before.state is not EngineState.ASLEEP:
-        said.append("The engine is asleep.")
+        said.append("The engine is asleep" + ("." if now.idle_seconds is None else f" after {now.idle_seconds:.0f} s without requests."))
     return said
 
 

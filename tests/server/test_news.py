@@ -19,7 +19,7 @@ ASLEEP, READY = Glance(EngineState.ASLEEP), Glance(EngineState.READY, 1, 2.71)
         (ASLEEP, Glance(EngineState.WAKING), []),
         (ASLEEP, READY, ["The engine is awake after 2.7 s."]),
         (READY, Glance(EngineState.DRAINING, 1, 2.71), []),
-        (READY, Glance(EngineState.ASLEEP, 1, 2.71), ["The engine is asleep."]),
+        (READY, Glance(EngineState.ASLEEP, 1, 2.71, None, 301.4), ["The engine is asleep after 301 s without requests."]),
         (ASLEEP, Glance(EngineState.ASLEEP, 1, 2.71), ["The engine is awake after 2.7 s."]),
         (READY, Glance(EngineState.FAILED, 1, 2.71, "It died."), ["The engine is not there: It died."]),
         (Glance(EngineState.FAILED, failure="It died."), Glance(EngineState.FAILED, failure="It died."), []),
@@ -45,4 +45,4 @@ async def test_a_day_in_the_life_of_an_engine() -> None:
     telling.cancel()
     await fleet.close()
     awake = "The engine is awake after 0.0 s."
-    assert said == [awake, "The engine is asleep.", awake, f"The engine is not there: {KILLED.sentence}", awake]
+    assert said == [awake, "The engine is asleep after 60 s without requests.", awake, f"The engine is not there: {KILLED.sentence}", awake]
