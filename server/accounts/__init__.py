@@ -9,7 +9,9 @@ Keys, at the start of a gateway, in this order (the arguments from its settings)
     await ring.refresh()                                      # nobody is let in before
     following = asyncio.create_task(ring.follow())            # cancelled at the end, then: await ring.note_used()
 
-and for each request `ring.find(text)`, then `principal.may(scope, community)`. Admin routes change keys through the ring, commands that
+The pepper is bound to the database by its first start: gateways that share one, or whose home does not last, must be told it.
+
+For each request `ring.find(text)`, then `principal.may(scope, community)`. Admin routes change keys through the ring, commands that
 work on the database itself through the store.
 """
 

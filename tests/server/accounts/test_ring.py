@@ -8,12 +8,25 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from statistics import median
 
 import pytest
 
 from adapters.registry import DatabaseError
-from server.accounts import BadGrant, ConfiguredKey, InvalidKey, Key, KeyRing, KeyStore, KeysUnavailable, Principal, Scope, make_key
+from server.accounts import (
+    BadGrant,
+    ConfiguredKey,
+    InvalidKey,
+    Key,
+    KeyEnded,
+    KeyRing,
+    KeyStore,
+    KeysUnavailable,
+    Principal,
+    Scope,
+    make_key,
+)
 from server.accounts.keys import Changes
 from server.accounts.times import utc_now
 from tests.server.accounts.stage import PEPPER, StoppedClock, opened
@@ -217,6 +230,34 @@ async def test_keys_of_the_settings(store: KeyStore, clock: StoppedClock) -> Non
     assert not opens(ring, "any text")
     with pytest.raises(BadGrant):
         await ring_of(store, clock, ConfiguredKey("admin", "text", frozenset({"admin", "chat"})))
+
+
+async def test_rings_agree_with_the_table(store: KeyStore, clock: StoppedClock) -> None:
+    """Two gateways, random changes through either and straight on the table, and time: what opens is what the table says."""
+    random = Random(7)
+    rings = [await ring_of(store, clock), await ring_of(store, clock)]
+    texts: dict[str, str] = {}
+    for _ in range(60):
+        through: KeyRing | KeyStore = random.choice([*rings, store])
+        known = random.choice(list(texts)) if texts else ""
+        change = random.choice(("create", "create", "rotate", "revoke", "wait"))
+        if change == "create" or not known:
+            expires_at = random.choice((None, clock.at + timedelta(minutes=random.randint(1, 90))))
+            created = await through.create("bot", ["chat"], by=BY, expires_at=expires_at)
+            texts[created.key.id] = created.text
+        elif change == "rotate":
+            with suppress(KeyEnded):
+                created = await through.rotate(known, by=BY, overlap=timedelta(minutes=random.randint(0, 60)))
+                texts[created.key.id] = created.text
+        elif change == "revoke":
+            await through.revoke(known, by=BY)
+        else:
+            clock.pass_by(timedelta(minutes=random.randint(1, 20)))
+        held = {key.id: key.opens(clock.at) for key in await store.list()}
+        for ring in rings:
+            await ring.refresh()
+            assert {key_id: opens(ring, text) for key_id, text in texts.items()} == held
+    assert set(held.values()) == {True, False}
 
 
 async def test_uses_are_noted_beside_the_requests(store: KeyStore, clock: StoppedClock) -> None:
