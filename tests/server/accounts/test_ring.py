@@ -236,9 +236,10 @@ async def test_rings_agree_with_the_table(store: KeyStore, clock: StoppedClock) 
     """Two gateways, random changes through either and straight on the table, and time: what opens is what the table says."""
     random = Random(7)
     rings = [await ring_of(store, clock), await ring_of(store, clock)]
+    ways: list[KeyRing | KeyStore] = [*rings, store]
     texts: dict[str, str] = {}
     for _ in range(60):
-        through: KeyRing | KeyStore = random.choice([*rings, store])
+        through = random.choice(ways)
         known = random.choice(list(texts)) if texts else ""
         change = random.choice(("create", "create", "rotate", "revoke", "wait"))
         if change == "create" or not known:
