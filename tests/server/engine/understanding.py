@@ -7,6 +7,7 @@ import json
 import sys
 from typing import get_args
 
+from vllm.entrypoints.launchers import launcher
 from vllm.model_executor.model_loader import LoadFormats
 from vllm.v1.worker import startup_plan
 
@@ -21,7 +22,6 @@ def main() -> None:
         {**{name: getattr(each, name) for name in FIELDS}, "specialize": each.compilation_config.cudagraph_specialize_lora}
         for each in arguments
     ]
-    launcher = serve.launcher
     print(
         json.dumps(
             {
