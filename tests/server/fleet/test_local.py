@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from server.fleet.engine import Cause, EngineDown
-from server.fleet.leftovers import members, scratch_name, shm_prefix
+from server.fleet.leftovers import members, scratch_name, shm_prefix, unlink_shared_memory
 from server.fleet.local import LocalEngine, Timing
 
 FAST = Timing(start=60, poll=0.02, stop=1.0, backoff=(0.05, 0.1))
@@ -247,3 +247,4 @@ async def test_no_engine_outlives_its_supervisor(tmp_path: Path, standby: bool, 
     process.send_signal(how)
     await process.wait()
     await until(lambda: not members(group) and not (host and alive(host)))
+    unlink_shared_memory(shm_prefix(tmp_path / "e.sock"))  # which a supervisor that was killed leaves to the next run
