@@ -41,10 +41,11 @@ def build_engine(settings: EngineSettings, gateway: GatewaySettings, base: Base,
 
 
 def build_fleet(engine: Engine, gateway: GatewaySettings) -> Fleet:
-    """An engine that is somebody else's is always wanted: when it sleeps is theirs to decide."""
-    always = bool(gateway.engine_url) or gateway.mode is Mode.ALWAYS
+    """An engine that is somebody else's is always wanted, and not asked for tokens: when it sleeps, and when it hangs, is theirs to see."""
+    if gateway.engine_url:
+        return Fleet(engine, Policy(always=True, backoff=(1.0,), give_up_after=1, max_waiting=gateway.max_waiting))
     policy = Policy(
-        always=always,
+        always=gateway.mode is Mode.ALWAYS,
         wake_at_start=gateway.wake_at_start,
         idle_timeout=gateway.idle_timeout,
         max_waiting=gateway.max_waiting,

@@ -16,7 +16,7 @@ from server.fleet.engine import Cause, Endpoint, Engine, EngineDown, EngineState
 from server.fleet.errors import DeadlinePassed, EngineAsleep, QueueFull, Stopping, WakeFailed
 from server.fleet.guards import Ask, Guards
 from server.fleet.health import healthy
-from server.fleet.lifecycle import Action, Condition, Distrusted, Gone, NotStarted, Policy, Report, Seen, Started, Stopped
+from server.fleet.lifecycle import AT_ONCE, Action, Condition, Distrusted, Gone, NotStarted, Policy, Report, Seen, Started, Stopped
 from server.fleet.timing import Clock, Pause, pause_for
 from server.fleet.waiting import Waiters
 from server.fleet.watchdog import Watchdog
@@ -196,7 +196,9 @@ class Fleet:
         return await self._waiters.join(now, deadline=until, woke=self.state is not EngineState.READY)
 
     def _available(self) -> bool:
-        return self._condition.state is EngineState.READY and self._guards is not None and not self._guards.doubtful
+        if self._condition.state is not EngineState.READY or self._distrusted:
+            return False
+        return self._guards is not None and not self._guards.doubtful
 
     def _give(self, *, counts: bool = True, waited: float = 0.0, woke: bool = False) -> Lease:
         self._held[self._epoch] += 1
@@ -210,7 +212,8 @@ class Fleet:
             self._last_activity = self._clock()
         if not self._held[lease.epoch]:
             del self._held[lease.epoch]
-            self._news.set()
+            if not lease.counts or self.stopping or self.state is not EngineState.READY or self._policy.idle_timeout < AT_ONCE:
+                self._news.set()  # else the loop has time: it looks again before anybody could be missed for so long as to sleep
 
     def note_progress(self, lease: Lease) -> None:
         if lease.epoch == self._epoch:

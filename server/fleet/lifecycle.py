@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from server.fleet.engine import Cause, EngineState, Failure
 
+AT_ONCE = 1.0
+"""Seconds. Whoever wants an engine to sleep after less than that is told of the end of each request; else a look now and then will do."""
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -180,7 +183,7 @@ def _ready(condition: Condition, seen: Seen, policy: Policy) -> Step:
         )
         return Step(draining)
     if seen.in_flight:
-        return Step(condition)
+        return Step(condition, look=None if policy.always else seen.now + max(policy.idle_timeout, AT_ONCE))
     if not wanted(condition, seen, policy):
         return Step(replace(condition, state=EngineState.DRAINING, ending=True), Action.STOP)
     if policy.always or seen.last_activity is None:
