@@ -41,7 +41,9 @@ class Sleeper:
 
     def host(self) -> int | None:
         """The standby host's process id."""
-        return next((pid for pid, title in self._processes().items() if "server.engine" in title and parent_of(pid) == self.gateway), None)
+        gateway = self.gateway
+        titles = self._processes().items()
+        return next((pid for pid, title in titles if "--standby" in title and parent_of(pid) == gateway), None)
 
     def engine_processes(self) -> list[int]:
         """What the host has forked: the API server first, then the engine core, then its workers."""
