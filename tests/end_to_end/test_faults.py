@@ -15,6 +15,7 @@ from statistics import median
 import aiohttp
 import pytest
 
+from tests.end_to_end.family import engine_of
 from tests.end_to_end.faults import Faults
 from tests.end_to_end.outcomes import Ending, outcome_of
 from tests.end_to_end.remains import shared_memory
@@ -55,7 +56,7 @@ async def test_a_frozen_engine_is_replaced(running: Sleeper, record_property: Ca
     async with aiohttp.ClientSession(headers=running.stack.headers, timeout=timeout) as http:
         url = f"{running.stack.v1}/chat/completions"
         assert (await outcome_of(http, url, question(0))).ending is Ending.ANSWERED
-        core = running.engine_processes()[1]
+        core = engine_of(running.stack)[1]
         never_stop = {str(token): -100 for token in running.stack.special_tokens()}
         body = {**question(0, max_tokens=1500), "stream": True, "logit_bias": never_stop}
         asking = [asyncio.create_task(outcome_of(http, url, body)) for _ in range(4)]
@@ -68,4 +69,4 @@ async def test_a_frozen_engine_is_replaced(running: Sleeper, record_property: Ca
     record_property("a frozen core: endings, seconds until they were told", ([o.ending for o in outcomes], round(told_after, 1)))
     assert all(outcome.is_clear for outcome in outcomes)
     assert again.ending is Ending.ANSWERED
-    assert core not in running.engine_processes()
+    assert core not in engine_of(running.stack)

@@ -15,6 +15,7 @@ import aiohttp
 import httpx
 import pytest
 
+from tests.end_to_end.family import engine_of
 from tests.end_to_end.outcomes import Ending, Outcome, outcome_of
 from tests.end_to_end.remains import Remains, remains_of
 from tests.end_to_end.sleeper import Sleeper, question, sleeper
@@ -69,7 +70,7 @@ async def test_the_wake_is_killed_under_many_callers(sleeping: Sleeper, record_p
 
 def _kill_while_waking(running: Sleeper) -> None:
     deadline = time.monotonic() + 60
-    while not (engines := running.engine_processes()):
+    while not (engines := engine_of(running.stack)):
         assert time.monotonic() < deadline, "no engine was started"
         time.sleep(0.01)
     os.kill(engines[0], signal.SIGKILL)
