@@ -13,6 +13,7 @@ import sys
 from typing import Any
 
 import click
+from setproctitle import getproctitle
 
 from server.engine.control import Control
 from server.engine.lifeline import end_with_standard_input
@@ -54,6 +55,7 @@ def main(standby: bool, dry_run: bool) -> None:
 
 def _with_vllm(plan: Plan, *, standby: bool) -> tuple[Any, Any]:
     """`server.engine.serve`, imported only now, as vLLM reads its environment while it is imported; and its arguments."""
+    getproctitle()  # it finds the place where titles are kept beside the environment, and only as long as that has not moved
     os.environ.clear()
     os.environ.update(plan.environment)
     gc.disable()  # seven thousand modules are made, and none of them is garbage: looking through them takes a fifth of the time

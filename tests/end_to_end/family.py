@@ -14,13 +14,16 @@ def gateway_of(stack: Stack) -> int:
 def host_of(stack: Stack) -> int | None:
     """The standby host's process id; None while there is none."""
     gateway = gateway_of(stack)
-    return next((pid for pid in generations(gateway) if parent_of(pid) == gateway and b"--standby" in _words(pid)), None)
+    return next(
+        (pid for pid in generations(gateway) if parent_of(pid) == gateway and any(b"--standby" in word for word in _words(pid))), None
+    )
 
 
 def engine_of(stack: Stack) -> list[int]:
     """What the host has forked: the API server first, then the engine core, then its workers."""
     host = host_of(stack)
-    return [] if host is None else generations(host)
+    # Python's tracker of shared memory is nobody whom anything waits for.
+    return [] if host is None else [pid for pid in generations(host) if not any(b"resource_tracker" in word for word in _words(pid))]
 
 
 def alive(pids: Iterable[int]) -> list[int]:
