@@ -1,6 +1,7 @@
 """What a running installation holds of the machine: processes, shared memory, sockets, files, descriptors, memory. Linux's own counts."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +22,13 @@ class Remains:
     memory: int
 
 
-def remains_of(stack: Stack, temporary: Path) -> Remains:
-    """Of the gateway and everything below it. `temporary`: the TMPDIR that the stack was started with, and nobody else has."""
+def remains_of(stack: Stack, temporary: Path, memory: Iterable[str]) -> Remains:
+    """Of the gateway and everything below it. `temporary`: the TMPDIR that the stack was started with, and nobody else has; `memory`: its
+    names in /dev/shm."""
     processes = processes_of(stack.process.pid)
     return Remains(
         processes=processes,
-        shared_memory=shared_memory(),
+        shared_memory=frozenset(memory),
         sockets=frozenset(path for path in _listening_paths() if path.startswith(str(temporary))),
         files=frozenset(str(path.relative_to(temporary)) for path in temporary.rglob("*")),
         descriptors=sum(map(_descriptors, processes)),

@@ -5,12 +5,14 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from server.fleet.leftovers import RUN_PREFIX, run_prefix
+from tests.end_to_end.remains import shared_memory
 from tests.end_to_end.stack import ADMIN_KEY, COMMUNITIES, MAKE_UP, Stack, start_stack
 
 
@@ -22,6 +24,8 @@ class Sleeper:
     temporary: Path
     settings: Mapping[str, str]
     command: Sequence[str]
+    runs: set[Path] = field(default_factory=set)
+    """The folders of this installation's sockets, of runs that were killed too."""
 
     def engine(self) -> dict[str, Any]:
         """The engine as /admin/v1/status tells of it. Looking wakes nobody."""
@@ -38,6 +42,14 @@ class Sleeper:
         """What a service manager does with a gateway that died."""
         self.stack.stop()
         self.stack = start_stack(self.stack.home, self.command, **self.settings)
+        self.note_run()
+
+    def note_run(self) -> None:
+        self.runs.update(self.temporary.glob(f"{RUN_PREFIX}*"))
+
+    def shared_memory(self) -> list[str]:
+        """What there is in /dev/shm of this installation, and not of another one on this machine."""
+        return [name for name in shared_memory() for run in self.runs if name.startswith(run_prefix(run))]
 
 
 @contextmanager
@@ -46,6 +58,7 @@ def sleeper(home: Path, command: Sequence[str] = MAKE_UP, **settings: str) -> It
     temporary = Path(tempfile.mkdtemp(prefix="troupe-e2e-"))
     told = {"TMPDIR": str(temporary), "TROUPE_IDLE_TIMEOUT": "1", **settings}
     running = Sleeper(start_stack(home, command, **told), temporary, told, command)
+    running.note_run()
     try:
         yield running
     finally:

@@ -18,7 +18,6 @@ import pytest
 from tests.end_to_end.family import engine_of
 from tests.end_to_end.faults import Faults
 from tests.end_to_end.outcomes import Ending, outcome_of
-from tests.end_to_end.remains import shared_memory
 from tests.end_to_end.sleeper import Sleeper, question, sleeper
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(3000)]
@@ -39,7 +38,6 @@ def running(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sl
 
 async def test_any_process_is_killed_at_any_moment(running: Sleeper, soak: bool, record_property: Callable[[str, object], None]) -> None:
     """Gateway, standby, API server, engine core and worker, by kill -9, at random moments (3 kills; 25 in the soak)."""
-    before = shared_memory()
     story = await Faults(running, patience=120).run(25 if soak else 3, random.Random(19), callers=4, pause=6.0)
     record_property("kills on real vLLM", dict(Counter(story.killed)))
     record_property("kills on real vLLM: how requests ended", dict(Counter(outcome.ending for outcome in story.outcomes)))
@@ -47,7 +45,7 @@ async def test_any_process_is_killed_at_any_moment(running: Sleeper, soak: bool,
     assert story.unexplained() == []
     assert story.orphans == []
     await asyncio.to_thread(running.wait_for, "asleep", seconds=90)
-    assert shared_memory() - before == frozenset()
+    assert running.shared_memory() == []
 
 
 async def test_a_frozen_engine_is_replaced(running: Sleeper, record_property: Callable[[str, object], None]) -> None:

@@ -83,11 +83,11 @@ async def test_sleep_and_wake_again_and_again(sleeping: Sleeper, soak: bool, rec
     outcomes, wakes, held = [], [], []
     for _ in range(cycles):
         await asyncio.to_thread(sleeping.wait_for, "asleep", seconds=90)
-        held.append(await asyncio.to_thread(remains_of, sleeping.stack, sleeping.temporary))
+        held.append(await asyncio.to_thread(remains_of, sleeping.stack, sleeping.temporary, sleeping.shared_memory()))
         outcomes += await _visit(sleeping, draw)
         wakes.append(sleeping.engine()["last_wake_seconds"])
     await asyncio.to_thread(sleeping.wait_for, "asleep", seconds=90)
-    held.append(await asyncio.to_thread(remains_of, sleeping.stack, sleeping.temporary))
+    held.append(await asyncio.to_thread(remains_of, sleeping.stack, sleeping.temporary, sleeping.shared_memory()))
     endings = Counter(outcome.ending for outcome in outcomes)
     record_property("sleep and wake: cycles, endings", (cycles, dict(endings)))
     record_property("sleep and wake: seconds of a wake, p50 and max", (round(median(wakes), 2), round(max(wakes), 2)))
@@ -115,7 +115,7 @@ async def _visit(running: Sleeper, draw: random.Random) -> list[Outcome]:
 
 def _assert_equal(first: Remains, last: Remains) -> None:
     assert sorted(last.processes) == sorted(first.processes)
-    assert last.shared_memory - first.shared_memory == frozenset()
+    assert last.shared_memory == first.shared_memory
     assert last.sockets == first.sockets
     assert last.files == first.files
     assert last.descriptors <= first.descriptors + 4
@@ -133,7 +133,7 @@ async def test_scrapes_do_not_keep_the_engine_up(sleeping: Sleeper, soak: bool, 
                 assert (await http.get(path)).status_code == 200, path
             states.append(sleeping.engine()["state"])
             await asyncio.sleep(1)
-    asleep = await asyncio.to_thread(remains_of, sleeping.stack, sleeping.temporary)
+    asleep = await asyncio.to_thread(remains_of, sleeping.stack, sleeping.temporary, sleeping.shared_memory())
     record_property("two minutes of scrapes: states seen", dict(Counter(states)))
     record_property("standby: MB held while asleep, by gateway and host", asleep.memory // MEGABYTE)
     assert states[-1] == "asleep"

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.faults import Faults
-from tests.end_to_end.remains import shared_memory
 from tests.end_to_end.sleeper import Sleeper, sleeper
 from tests.server.gateway.stage import write_base
 
@@ -47,7 +46,6 @@ def question(number: int) -> Mapping[str, Any]:
 async def test_any_process_is_killed_at_any_moment(running: Sleeper, soak: bool, record_property: Callable[[str, object], None]) -> None:
     """Gateway, standby, API server, engine core and worker, by kill -9 (8 kills; 200 in the soak): nobody gets half an answer that looks
     whole, nothing is left behind, and it recovers by itself."""
-    before = shared_memory()
     story = await Faults(running, patience=60, body=question).run(200 if soak else 8, random.Random(7), callers=6, pause=2.0)
     record_property("kills with fake engines", dict(Counter(story.killed)))
     record_property("kills with fake engines: how requests ended", dict(Counter(outcome.ending for outcome in story.outcomes)))
@@ -55,4 +53,4 @@ async def test_any_process_is_killed_at_any_moment(running: Sleeper, soak: bool,
     assert story.unexplained() == []
     assert story.orphans == []
     await asyncio.to_thread(running.wait_for, "asleep", seconds=60)
-    assert {name for name in shared_memory() - before if name.startswith("troupe")} == set()
+    assert running.shared_memory() == []
