@@ -57,7 +57,7 @@ class Adapter:
     @property
     def quantum(self) -> float:
         """About how much the community that is next to have it has had; infinity if nobody waits."""
-        lane = self.ranking.first()
+        lane = self.ranking.first() if self.waiting else None
         return math.inf if lane is None else lane.share.counter // QUANTUM
 
 

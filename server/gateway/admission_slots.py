@@ -83,14 +83,15 @@ class Slots:
         others = base.in_flight + base.waiting + outsider.waiting + sum(each.in_flight + each.waiting for each in residents)
         best: tuple[float, int, float] | None = None
         victim = outsider
-        quantum = outsider.quantum
+        quantum, load, waited_since = outsider.quantum, self.load, outsider.since
         for each in residents:
-            if each.quantum < quantum:
+            had = each.quantum
+            if had < quantum:
                 continue
             empty = max(0.0, 1.0 - (others - each.in_flight - each.waiting) / batch)
-            patience = (empty * self.drain + self.load) / PRICE
-            at = max(outsider.since, each.since) + min(self.longest, max(self.shortest, patience))
-            key = (at, each.in_flight, -each.quantum)
+            patience = (empty * self.drain + load) / PRICE
+            at = max(waited_since, each.since) + min(self.longest, max(self.shortest, patience))
+            key = (at, each.in_flight, -had)
             if best is None or key < best:
                 best, victim = key, each
         return (math.inf if best is None else best[0]), victim
