@@ -59,6 +59,7 @@ def check(said: list[list[str]], rows: dict[str, dict[str, object]]) -> None:
             assert row["outcome"] == "complete"
 
 
+@pytest.mark.timeout(3600)
 async def test_no_row_is_lost_doubled_or_left_open(
     database_url: str, database: Database, soak: bool, record_property: Callable[[str, object], None]
 ) -> None:
