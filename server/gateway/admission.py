@@ -115,6 +115,8 @@ class Admission:
         """Let one in: it is in flight from now on. None: nobody may be let in before something happens, or before `look_at`."""
         self._slots_at = None
         if not self.lanes.waiting:
+            if self.slots.draining is not None:
+                self.slots.look(now, self.seats.batch)  # nobody needs the slot any more
             return None
         if not self.seats.free:
             self.seats.backlog = True
