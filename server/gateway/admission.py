@@ -127,7 +127,8 @@ class Admission:
             return None
         place, share = lane.head, lane.share
         place.charged = min(share.expected, place.max_tokens)
-        self.shares.charge(share, PROMPT_COST * place.prompt_tokens + TOKEN_COST * place.charged)
+        place.weight = share.weight
+        self.shares.charge(share, PROMPT_COST * place.prompt_tokens + TOKEN_COST * place.charged, place.weight)
         self.lanes.admit(place, now)
         self.shares.left(share, last=not self.lanes.waiting)
         share.in_flight += 1
@@ -155,7 +156,7 @@ class Admission:
             self.slots.first_token(now - place.sent, newcomer=place.newcomer)
         place.streamed += tokens
         if place.streamed > place.charged:
-            self.shares.charge(place.lane.share, TOKEN_COST * (place.streamed - place.charged))
+            self.shares.charge(place.lane.share, TOKEN_COST * (place.streamed - place.charged), place.weight)
             place.charged = place.streamed
 
     def finish(self, place: Place, now: float, *, prompt: int | None = None, completion: int | None = None) -> None:
@@ -163,7 +164,7 @@ class Admission:
         share = place.lane.share
         rest = TOKEN_COST * ((place.streamed if completion is None else completion) - place.charged)
         rest += PROMPT_COST * (0 if prompt is None else prompt - place.prompt_tokens)
-        self.shares.charge(share, rest)
+        self.shares.charge(share, rest, place.weight)
         if rest < 0:
             self.lanes.lowered(share)
         if place.streams and place.sent is not None and not place.streamed:

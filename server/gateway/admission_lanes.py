@@ -34,6 +34,8 @@ class Place:
     """When an engine was asked; the wait for one that has to wake is over then."""
     newcomer: bool = False
     """It brought its adapter into a slot."""
+    weight: float = 1.0
+    """Its community's, when it was let in."""
     charged: float = 0.0
     """Tokens of its answer that are charged already."""
     streamed: int = 0

@@ -90,9 +90,9 @@ class Shares:
         """
         self.clock = min(max(self.clock, share.counter), share.counter + LEAD)
 
-    def charge(self, share: Share, cost: float) -> None:
-        """`cost` in tokens of a prompt; below zero: give back."""
-        share.counter += cost / share.weight
+    def charge(self, share: Share, cost: float, weight: float) -> None:
+        """`cost` in tokens of a prompt; below zero: give back. `weight`: what its community's was when the request was let in."""
+        share.counter += cost / weight
         if self.weight and (share.waiting or cost < 0.0):
             self.clock += cost / self.weight
 

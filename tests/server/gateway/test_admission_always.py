@@ -104,7 +104,7 @@ class Anything(RuleBasedStateMachine):
             assert adapter.in_flight == sum(place.lane.adapter is adapter for place in self.running)
         outside = {place.lane.adapter for place in self.waiting} - set(admission.lanes.residents.values()) - {admission.lanes.base}
         assert len(admission.lanes.outsiders) == len(outside)
-        assert all(counter >= 0 for counter in admission.shares.counters().values())
+        assert all(counter > -1e-6 for counter in admission.shares.counters().values())
 
     def teardown(self) -> None:
         """Let everything come to its end: all that waited is let in within a bounded time, and nothing is left."""
