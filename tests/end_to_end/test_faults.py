@@ -56,9 +56,9 @@ async def test_a_frozen_engine_is_replaced(running: Sleeper, record_property: Ca
         assert (await outcome_of(http, url, question(0))).ending is Ending.ANSWERED
         core = engine_of(running.stack)[1]
         never_stop = {str(token): -100 for token in running.stack.special_tokens()}
-        body = {**question(0, max_tokens=1500), "stream": True, "logit_bias": never_stop}
+        body = {**question(0, max_tokens=400), "stream": True, "logit_bias": never_stop}
         asking = [asyncio.create_task(outcome_of(http, url, body)) for _ in range(4)]
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1.0)  # one that has not begun by then is asked once more, and answered
         os.kill(core, signal.SIGSTOP)
         frozen = time.monotonic()
         outcomes = await asyncio.gather(*asking)
