@@ -141,3 +141,21 @@ async def test_scrapes_do_not_keep_the_engine_up(sleeping: Sleeper, soak: bool, 
     assert states.index("asleep") <= 6
     assert set(states[states.index("asleep") :]) == {"asleep"}
     assert sleeping.engine()["wakes"] == before
+
+
+async def test_a_cold_engine_leaves_nothing_and_keeps_a_stream_informed(demo: Path, tmp_path: Path) -> None:
+    """Mode `cold`: while the engine starts from nothing, a stream gets comments; when it sleeps, only the gateway is left."""
+    shutil.copytree(demo, tmp_path / "home" / "demo" / demo.name)
+    told = {"TROUPE_MODE": "cold", "TROUPE_WAKE_AT_START": "false", "TROUPE_KEEPALIVE": "1"}
+    with sleeper(tmp_path / "home", **told) as running:
+        before = remains_of(running.stack, running.temporary, running.shared_memory())
+        outcome = (await ask(running, range(1)))[0]
+        await asyncio.to_thread(running.wait_for, "asleep")
+        after = remains_of(running.stack, running.temporary, running.shared_memory())
+    assert outcome.ending is Ending.ANSWERED
+    assert outcome.comments[0] == "waking"
+    assert outcome.comments[-1].startswith("awake after ")
+    assert outcome.headers is not None
+    assert outcome.headers["x-troupe-wake"] == "true"
+    assert sorted(after.processes) == sorted(before.processes)
+    assert (after.sockets, after.shared_memory) == (frozenset(), frozenset())
