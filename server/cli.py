@@ -13,6 +13,7 @@ import uvloop
 from pydantic import ValidationError
 
 from adapters.registry import RegistryError
+from server.accounts.errors import AccountsError
 from server.engine.settings import EngineSettings
 from server.gateway.settings import GatewaySettings
 from server.prepare import StartError
@@ -26,7 +27,7 @@ def up(demo: bool) -> None:
 
     Steered by the environment: TROUPE_HOME, TROUPE_HOST, TROUPE_PORT, TROUPE_API_KEY, TROUPE_EVALUATE_KEY and TROUPE_ADMIN_KEY (made in
     TROUPE_HOME/keys if they are not set), TROUPE_BASE (a directory or a hub name), TROUPE_STORE_URL and TROUPE_DATABASE_URL for where
-    adapters are kept.
+    adapters are kept. More keys: `troupe keys`. TROUPE_KEY_PEPPER, the same for all gateways of one database; TROUPE_KEY_TRUST.
 
     When the engine sleeps: TROUPE_MODE (standby, cold, sleep or always: what stays of it while nobody talks), TROUPE_IDLE_TIMEOUT,
     TROUPE_WAKE_AT_START, TROUPE_HANG_TIMEOUT; and how long is waited for it: TROUPE_DEADLINE, TROUPE_MAX_DEADLINE, TROUPE_MAX_WAITING,
@@ -41,7 +42,7 @@ def up(demo: bool) -> None:
         uvloop.run(serve(settings, engine_settings, base=settings.base, demo=demo, say=click.echo))
     except ValidationError as exc:
         _stop("; ".join(_told(exc, error["loc"], error["msg"]) for error in exc.errors(include_input=False)))
-    except (StartError, RegistryError) as exc:
+    except (StartError, RegistryError, AccountsError) as exc:
         _stop(str(exc))
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit(130)

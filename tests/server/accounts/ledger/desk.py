@@ -72,8 +72,6 @@ async def assert_adds_up(database: Database) -> None:
         assert held["day_reserved"] == sum(row["tokens_reserved"] for row in today if row["outcome"] is None)
         assert held["month_reserved"] == sum(row["money_reserved"] for row in month if row["outcome"] is None)
         charged = [row for row in today if row["outcome"] is not None and not row["degraded"]]
-        used = sum(
-            row["prompt_tokens"] + row["completion_tokens"] for row in charged if row["outcome"] != "failed" or row["completion_tokens"]
-        )
+        used = sum(row["prompt_tokens"] + row["completion_tokens"] for row in charged if row["outcome"] != "failed" or row["completion_tokens"])
         assert held["day_spent"] == used
         assert held["month_spent"] == sum(row["token_cost"] + row["engine_cost"] for row in month if row["outcome"] is not None)
