@@ -69,7 +69,9 @@ class AdminApi:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
             raise NoGateway(
-                f"No Troupe gateway answers at {self._url}: start it, or set TROUPE_URL to where it is{self._otherwise('or use --local on its machine')}."
+                f"No Troupe gateway answers at {self._url}: start it, or set TROUPE_URL to where it is"
+                + self._otherwise("or use --local on its machine")
+                + "."
             ) from exc
         except httpx.TimeoutException as exc:
             raise CommandError(f"{self._url} was silent for {seconds:g} s: look with `{self._look}` whether it was done.") from exc
