@@ -12,7 +12,10 @@ import click
 import uvloop
 from pydantic import ValidationError
 
+from adapters.cli.access import admin_key as kept_admin_key
+from adapters.cli.command import sentences
 from adapters.registry import RegistryError
+from adapters.settings import read_settings
 from server.accounts.errors import AccountsError
 from server.engine.settings import EngineSettings
 from server.gateway.settings import GatewaySettings
@@ -51,10 +54,12 @@ def up(demo: bool) -> None:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="The gateway's answer as it is.")
 @click.option("--url", envvar="TROUPE_URL", default="http://127.0.0.1:8000", show_default=True)
-@click.option("--admin-key", envvar="TROUPE_ADMIN_KEY", default="", help="TROUPE_ADMIN_KEY; made in TROUPE_HOME/keys/admin at first start.")
+@click.option("--admin-key", envvar="TROUPE_ADMIN_KEY", default="", help="TROUPE_ADMIN_KEY; this machine's own if it is not set.")
 def status(as_json: bool, url: str, admin_key: str) -> None:
     """Show what the gateway serves and how its engine is."""
-    request = urllib.request.Request(f"{url}/admin/v1/status", headers={"Authorization": f"Bearer {admin_key}"})  # noqa: S310
+    with sentences():
+        key = admin_key or kept_admin_key(read_settings(), url)
+    request = urllib.request.Request(f"{url}/admin/v1/status", headers={"Authorization": f"Bearer {key}"})  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  the operator's own URL
             content = json.load(answer)
