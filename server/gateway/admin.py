@@ -15,7 +15,7 @@ from adapters.registry.diff import changes
 from adapters.registry.lora_config import FILE as CONFIG
 from adapters.registry.names import ALIAS, check_community
 from adapters.registry.safetensors_header import FILE as WEIGHTS
-from server.accounts import KeyRing, Principal
+from server.accounts import Principal
 from server.fleet.fleet import Fleet
 from server.gateway import schemas
 from server.gateway.admin_documents import body_of, read_document, refusals
@@ -65,7 +65,6 @@ Version = Annotated[int, Path(ge=1, lt=1 << 31)]
 def build_admin_router(
     *,
     rights: Rights,
-    ring: KeyRing,
     desk: KeyDesk,
     directory: Directory,
     registry: Registry,
@@ -93,7 +92,7 @@ def build_admin_router(
         return JSONResponse({
             "engine": _engine(fleet, mode),
             "registry": {"revision": snapshot.revision if snapshot else None, "failure": directory.failure},
-            "keys": {"failure": ring.failure},
+            "keys": {"failure": desk.failure},
             "base": base_name,
             "models": [entry["id"] for entry in directory.models(within=None)] if snapshot else [BASE],
         })  # fmt: skip

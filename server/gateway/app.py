@@ -76,21 +76,14 @@ def create_app(
     beside = (lambda: directory.follow(every=refresh_every), ring.follow, warmer.run, foresight.run, metrics.follow_wakes)
     running = partial(_running, fleet=fleet, directory=directory, ring=ring, desk=desk, upstream=upstream, beside=beside)
     rest = FastAPI(title="Troupe", version=VERSION, lifespan=running, openapi_url=None, redirect_slashes=False)
-    rest.include_router(
-        build_router(
-            authenticator=authenticator,
-            directory=directory,
-            ring=ring,
-            fleet=fleet,
-            foresight=foresight,
-            metrics=metrics,
-            body_timeout=settings.body_timeout,
-        )
+    timeout = settings.body_timeout
+    routes = build_router(
+        authenticator=authenticator, directory=directory, ring=ring, fleet=fleet, foresight=foresight, metrics=metrics, body_timeout=timeout
     )
+    rest.include_router(routes)
     rest.include_router(
         build_admin_router(
             rights=Rights(authenticator),
-            ring=ring,
             desk=desk,
             directory=directory,
             registry=registry,
@@ -99,7 +92,7 @@ def create_app(
             base_name=base.path.name,
             moves=moves,
             uploads=uploads,
-            body_timeout=settings.body_timeout,
+            body_timeout=timeout,
             document=rest.openapi,
         )
     )

@@ -29,6 +29,11 @@ class KeyDesk:
         self._store = store
         self._working: set[asyncio.Task[Any]] = set()
 
+    @property
+    def failure(self) -> str | None:
+        """Why keys cannot be looked up any more, one sentence; None while they can."""
+        return self._ring.failure
+
     def opens(self, key: Key) -> bool:
         return key.opens(self._store.now())
 

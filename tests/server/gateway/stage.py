@@ -235,10 +235,7 @@ async def open_stage(
     engine = ScriptedEngine(Endpoint("http://engine", path, ENGINE_KEY), up=fake.start, down=partial(_go_down, fake))
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(listener))
-        if keys is None:
-            accounts = await open_accounts(folder / "accounts-home")
-            stack.push_async_callback(accounts.close)
-            keys = await open_keys(accounts, folder / "accounts-home")
+        keys = keys or await stack.enter_async_context(_new_keys(folder / "accounts-home"))
         manual = ManualTime()
         fleet = Fleet(engine, replace(policy or Policy(), wake_at_start=awake), clock=manual, pause=manual.pause)
         used = registry or memory
@@ -267,6 +264,15 @@ async def open_stage(
         assert (engine.alive, engine.closed, engine.broken) == (False, True, [])
         assert (fleet.waiting, fleet.in_flight) == (0, 0)
         assert list(scratch.iterdir()) == []
+
+
+@asynccontextmanager
+async def _new_keys(home: Path) -> AsyncIterator[KeyStore]:
+    accounts = await open_accounts(home)
+    try:
+        yield await open_keys(accounts, home)
+    finally:
+        await accounts.close()
 
 
 async def _once(event: asyncio.Event) -> None:
