@@ -5,6 +5,7 @@ Bodies are read here and not by FastAPI, which would read them whole before anyt
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response
@@ -37,7 +38,7 @@ _UPLOAD_FORM = {
         WEIGHTS: {"type": "string", "format": "binary"},
         "training": {"type": "string", "description": "The training manifest, a JSON object."},
         "report_card": {"type": "string", "description": "The evaluation, a JSON object."},
-        "by": {"type": "string", "maxLength": 100, "description": "Who publishes this, for the record."},
+        "by": {"type": "string", "maxLength": 100, "description": "Who publishes this, for the record; without it, the key."},
     },
 }
 
@@ -162,6 +163,8 @@ def _add_looking(router: APIRouter, directory: Directory, registry: Registry) ->
 
 
 def _add_versions(router: APIRouter, rights: Rights, moves: Moves, uploads: Uploads, body_timeout: float) -> None:
+    Caller = Annotated[Principal, Depends(rights.of_community)]  # noqa: N806  a type
+
     @router.post(
         "/adapters",
         response_model=schemas.Adapter,
@@ -173,10 +176,11 @@ def _add_versions(router: APIRouter, rights: Rights, moves: Moves, uploads: Uplo
         },
         openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _UPLOAD_FORM}}}},
     )
-    async def publish(request: Request, community: Community) -> Response:
+    async def publish(request: Request, community: Community, caller: Caller) -> Response:
         """It is checked whole before anything is stored. No alias moves: nobody is answered by it yet."""
         async with uploads.receive(request.headers, request.receive) as (folder, documents):
             try:
+                documents = replace(documents, by=documents.by or author(caller))
                 manifest, is_new = await moves.publish(community, folder, documents)
             except InvalidAdapter as exc:  # whose sentence may say where the files lie
                 raise InvalidRequest(str(exc).replace(str(folder), "the upload"), param=exc.field) from exc
@@ -188,7 +192,7 @@ def _add_versions(router: APIRouter, rights: Rights, moves: Moves, uploads: Uplo
         summary="Retire a version for good",
         responses=refusals(400, 404, 409),
     )
-    async def retire(community: Community, version: Version, caller: Annotated[Principal, Depends(rights.of_community)]) -> Response:
+    async def retire(community: Community, version: Version, caller: Caller) -> Response:
         """Not while an alias points at it. The next gc removes its bytes."""
         return JSONResponse((await moves.retire(community, version, by=author(caller))).to_json())
 

@@ -13,9 +13,9 @@ from pydantic import SecretStr
 from adapters.cli.access import Access
 from adapters.registry import Base
 from adapters.settings import RegistrySettings
-from server.cli import status
 from server.gateway.settings import GatewaySettings
 from server.key_commands import keys
+from server.status import status
 from tests.server.gateway.stage import ADMIN_KEY, CHAT_KEY, Stage, open_stage, read_tiny_base
 
 ASK = {"model": "zizou", "messages": [{"role": "user", "content": "hello"}]}

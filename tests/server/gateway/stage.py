@@ -216,9 +216,7 @@ async def open_stage(
     policy: Policy | None = None,
     awake: bool = True,
 ) -> AsyncIterator[Stage]:
-    """`registry`: one to use in place of the one in memory. `keys`: a table in place of a new one.
-
-    `awake=False`: its engine sleeps until it is asked for.
+    """`registry`: one to use in place of the one in memory; `keys`: likewise. `awake=False`: the engine sleeps until it is asked for.
 
     The fleet's time stands still unless a test moves it.
     """
@@ -235,11 +233,13 @@ async def open_stage(
     engine = ScriptedEngine(Endpoint("http://engine", path, ENGINE_KEY), up=fake.start, down=partial(_go_down, fake))
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(listener))
-        keys = keys or await stack.enter_async_context(_new_keys(folder / "accounts-home"))
+        table = await stack.enter_async_context(_table(keys, folder / "accounts-home"))
         manual = ManualTime()
         fleet = Fleet(engine, replace(policy or Policy(), wake_at_start=awake), clock=manual, pause=manual.pause)
         used = registry or memory
-        app = create_app(settings, fleet=fleet, registry=used, keys=keys, base=base, max_rank=MAX_RANK, scratch=scratch, refresh_every=0.01)
+        app = create_app(
+            settings, fleet=fleet, registry=used, keys=table, base=base, max_rank=MAX_RANK, scratch=scratch, refresh_every=0.01
+        )
         server = Server(server_config(app, settings), fleet=fleet, drain_timeout=settings.drain_timeout)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not serving.done():  # noqa: ASYNC110 (uvicorn has nothing to wait for)
@@ -253,7 +253,7 @@ async def open_stage(
                 names = [text for each in entries[:4] for text in (each.engine_name, each.digest[7:])]
                 hidden = (*names, ENGINE_KEY, str(folder), str(base.path), "vllm.", "/srv/secret")
                 stage = Stage(
-                    scratch, port, server, serving, fake, speaks, engine, fleet, manual, used, memory, keys, base, http, sdk, hidden
+                    scratch, port, server, serving, fake, speaks, engine, fleet, manual, used, memory, table, base, http, sdk, hidden
                 )
                 if awake:
                     await stage.until(EngineState.READY)
@@ -267,7 +267,10 @@ async def open_stage(
 
 
 @asynccontextmanager
-async def _new_keys(home: Path) -> AsyncIterator[KeyStore]:
+async def _table(keys: KeyStore | None, home: Path) -> AsyncIterator[KeyStore]:
+    if keys is not None:
+        yield keys
+        return
     accounts = await open_accounts(home)
     try:
         yield await open_keys(accounts, home)
