@@ -118,6 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     environment = FakeEngineSettings()
     parser = argparse.ArgumentParser(prog="python -m loadtests.fake_standby", description=main.__doc__)
     parser.add_argument("--uds", type=Path, default=environment.socket, help="unix socket that engines listen on")
+    parser.add_argument("--standby", action="store_true", help="what it always is; the real host has to be told")
     add_options(parser)
     parser.set_defaults(api_key=environment.api_key.get_secret_value())
     parser.add_argument("--failing", type=int, default=0, metavar="N", help="with --start-failure: only the first N starts; 0: all")

@@ -2,6 +2,7 @@
 
 import secrets
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -20,8 +21,8 @@ from server.gateway.settings import GatewaySettings, Mode
 COMMAND = (sys.executable, "-m", "server.engine")
 
 
-def build_engine(settings: EngineSettings, gateway: GatewaySettings, base: Base, run: Path) -> Engine:
-    """`run`: a folder for its socket, with a short path."""
+def build_engine(settings: EngineSettings, gateway: GatewaySettings, base: Base, run: Path, command: Sequence[str] = COMMAND) -> Engine:
+    """`run`: a folder for its socket, with a short path. `command`: what is run as engine, or with `--standby` as its host."""
     if gateway.engine_url:
         return RemoteEngine(gateway.engine_url, api_key=settings.api_key.get_secret_value())
     key, standby = secrets.token_hex(24), gateway.mode is Mode.STANDBY
@@ -30,7 +31,7 @@ def build_engine(settings: EngineSettings, gateway: GatewaySettings, base: Base,
         "socket": run / "engine.sock", "api_key": SecretStr(key), "lifeline": True, "sleep_mode": gateway.mode is Mode.SLEEP,
     })  # fmt: skip
     engine = LocalEngine(
-        (*COMMAND, "--standby") if standby else COMMAND,
+        (*command, "--standby") if standby else command,
         socket=run / "engine.sock",
         log=gateway.home / "logs" / "engine.log",
         api_key=key,

@@ -11,7 +11,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from socket import socket
@@ -20,7 +20,7 @@ from adapters.registry import open_registry
 from server.accounts import KeyStore
 from server.engine.argv import ArgumentError, served_context
 from server.engine.settings import EngineSettings
-from server.engines import build_engine, build_fleet, habit
+from server.engines import COMMAND, build_engine, build_fleet, habit
 from server.fleet import leftovers
 from server.fleet.fleet import Fleet
 from server.gateway.app import create_app
@@ -34,9 +34,13 @@ from server.prepare import Stage, StartError, empty_folder, listening_socket, op
 Say = Callable[[str], None]
 
 
-async def serve(settings: GatewaySettings, engine_settings: EngineSettings, *, base: str, demo: bool, say: Say) -> None:
-    """Run until a signal ends it. `base` is a directory or a hub name; empty, or `demo`, for the demo. Raises StartError, RegistryError
-    or AccountsError."""
+async def serve(
+    settings: GatewaySettings, engine_settings: EngineSettings, *, base: str, demo: bool, say: Say, engine: Sequence[str] = COMMAND
+) -> None:
+    """Run until a signal ends it. `base` is a directory or a hub name; empty, or `demo`, for the demo. `engine`: the command that is one.
+
+    Raises StartError, RegistryError or AccountsError.
+    """
     if task := asyncio.current_task():
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # until the server takes the signals over
     with open_home(settings.home), listening_socket(settings.host, settings.port) as listener:
@@ -56,7 +60,7 @@ async def serve(settings: GatewaySettings, engine_settings: EngineSettings, *, b
             settings = settings.model_copy(update=update)
             async with opened_keys(settings) as keys:
                 chat_key = await _own_keys(settings, keys, say)
-                fleet = build_fleet(build_engine(engine_settings, settings, stage.base, run), settings)
+                fleet = build_fleet(build_engine(engine_settings, settings, stage.base, run, engine), settings)
                 max_rank, scratch = engine_settings.max_lora_rank, empty_folder(settings.home / "uploads")
                 app = create_app(settings, fleet=fleet, registry=registry, keys=keys, base=stage.base, max_rank=max_rank, scratch=scratch)
                 server = Server(server_config(app, settings), fleet=fleet, drain_timeout=settings.drain_timeout)
@@ -102,12 +106,12 @@ async def _first_wake(fleet: Fleet, serving: "asyncio.Task[None]") -> str | None
 
 
 def _run_folder(home: Path) -> Path:
-    """A folder for what lives as long as this run, with a short path: a socket's has 108 bytes, and vLLM names its own with 36.
+    """A folder for what lives as long as this run, with a short path: a socket's has 108 bytes, and vLLM names its own with 45.
 
     Should this run be killed, the next one in this home finds it, and what was named after it.
     """
     usual = tempfile.gettempdir()
-    run = Path(tempfile.mkdtemp(prefix=leftovers.RUN_PREFIX, dir=usual if len(usual.encode()) < 50 else "/tmp"))  # noqa: S108
+    run = Path(tempfile.mkdtemp(prefix=leftovers.RUN_PREFIX, dir=usual if len(usual.encode()) < 39 else "/tmp"))  # noqa: S108
     try:
         leftovers.remember(home, run)
     except OSError as exc:

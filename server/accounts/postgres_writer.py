@@ -23,6 +23,8 @@ DEAD_AFTER_SECONDS = 30.0
 _RECOVER_AT_ONCE = 500
 _CONNECT_SECONDS = 5.0
 _DAYS_TRIED = 3
+_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+"""The third is what asyncpg raises where a connection ends in the middle of a pipeline."""
 
 _Row = tuple[Any, ...]
 
@@ -44,28 +46,32 @@ class PostgresWriter:
     async def open(self) -> None:
         try:
             await self._connected()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as exc:
+        except _ERRORS as exc:
             raise self._failed(exc, uncertain=False) from exc
 
     async def write(self, batch: Batch) -> list[Reservation | LedgerError]:
         begun = False
         try:
-            connection = await self._connected()
-            await connection.execute(sql.BEGIN.format(lock=LOCK))
-            begun = True
-            if batch.charges:
-                await connection.executemany(sql.SETTLE, [_settled(charge) for charge in batch.charges])
-            if batch.notes:
-                await connection.executemany(sql.NOTE, [(note.tokens, note.request_id) for note in batch.notes])
-            if batch.beat:
-                await connection.execute(sql.BEAT, self._gateway)
-            answers = await self._reserve_all(connection, batch.wanted) if batch.wanted else []
-            await connection.execute("COMMIT")
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as exc:
+            async with asyncio.timeout(self._patience):
+                connection = await self._connected()
+                begun = True
+                return await self._transact(connection, batch)
+        except _ERRORS as exc:
             raise self._failed(exc, uncertain=begun) from exc
-        except asyncio.CancelledError:  # what the connection is in the middle of is not known
+        except BaseException:  # cancelled, or a bug: what the connection is in the middle of is not known, so nobody may go on with it
             self._drop()
             raise
+
+    async def _transact(self, connection: "asyncpg.Connection[asyncpg.Record]", batch: Batch) -> list[Reservation | LedgerError]:
+        await connection.execute(sql.BEGIN.format(lock=LOCK))
+        if batch.charges:
+            await connection.executemany(sql.SETTLE, [_settled(charge) for charge in batch.charges])
+        if batch.notes:
+            await connection.executemany(sql.NOTE, [(note.tokens, note.request_id) for note in batch.notes])
+        if batch.beat:
+            await connection.execute(sql.BEAT, self._gateway)
+        answers = await self._reserve_all(connection, batch.wanted) if batch.wanted else []
+        await connection.execute("COMMIT")
         return answers
 
     async def abandoned(self) -> list[OpenRow]:
@@ -73,14 +79,14 @@ class PostgresWriter:
             connection = await self._connected()
             async with connection.transaction():
                 rows = await connection.fetch(sql.OPEN_ROWS, self._gateway, self._name, self._dead_after_ms, _RECOVER_AT_ONCE)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as exc:
+        except _ERRORS as exc:
             raise self._failed(exc, uncertain=False) from exc
         return [_open_row(tuple(row)) for row in rows]
 
     async def close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            with contextlib.suppress(*_ERRORS):
                 await connection.close(timeout=self._patience)
 
     async def _connected(self) -> "asyncpg.Connection[asyncpg.Record]":

@@ -3,6 +3,8 @@
 `TermsStore` changes the table; `TermsBook` answers from memory and follows the table by its revision, beside the requests.
 """
 
+import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -10,11 +12,14 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select
 
+from adapters.registry import DatabaseError
 from adapters.registry.database import Database
 from server.accounts.entries import Allowed
 from server.accounts.limits import UNLIMITED, Kind, Limits
 from server.accounts.schema import accounts
 from server.accounts.schema_ledger import terms
+
+log = logging.getLogger("troupe.accounts")
 
 
 class AtCap(StrEnum):
@@ -91,6 +96,17 @@ class TermsBook:
         revision, held = await self._store.since(self._revision)
         if revision != self._revision:
             self._revision, self._held = revision, held
+
+    async def follow(self, *, every: float) -> None:
+        """Refresh every so many seconds, until cancelled."""
+        while True:
+            try:
+                await self.refresh()
+            except DatabaseError as exc:
+                log.error("the terms of communities cannot be read: %s", exc)
+            except Exception:  # a bug must not leave this gateway on one state for ever
+                log.exception("the terms of communities cannot be read")
+            await asyncio.sleep(every)
 
     def of_community(self, community: str) -> Terms:
         return self._held.get(community_account(community), self._community)

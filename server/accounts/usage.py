@@ -60,7 +60,8 @@ async def usage(
     Raises adapters.registry.DatabaseError.
     """
     async with database.reading() as connection:
-        rows = [Usage(*row) for row in await connection.execute(_used(since, until, community, by_key=by_key))]
+        found = await connection.execute(_used(since, until, community, by_key=by_key))
+        rows = [Usage(*row[:3], *map(int, row[3:])) for row in found]  # sums are Decimals on PostgreSQL
         if community is None:
             idle = (
                 select(shares.c.day, func.sum(shares.c.engine_ms), func.sum(shares.c.cost))

@@ -76,6 +76,8 @@ def _gpu_arguments(settings: EngineSettings, machine: Machine, max_num_seqs: int
         if settings.sleep_mode:
             raise ArgumentError("TROUPE_ENGINE_SLEEP_MODE needs a GPU, and there is none here: set TROUPE_MODE=standby.")
         return []
+    if settings.sleep_mode and settings.socket is None:
+        raise ArgumentError("TROUPE_ENGINE_SLEEP_MODE opens routes that ask for no key: leave it out, or set TROUPE_ENGINE_SOCKET.")
     sizes = settings.cudagraph_sizes or capture_sizes(max_num_seqs)
     argv = ["--cudagraph-capture-sizes", *map(str, sorted(set(sizes)))]
     if not settings.cudagraph_specialize_lora:
@@ -132,7 +134,7 @@ def engine_environment(settings: EngineSettings, machine: Machine, inherited: Ma
         **ONE_THREAD,
     }
     if settings.sleep_mode:
-        # Its routes lie behind the socket and the key, as all do; only the gateway's fleet calls them.
+        # Its routes ask for no key and lie behind the socket; only the gateway's fleet calls them.
         environment["VLLM_SERVER_DEV_MODE"] = "1"
     if machine.has_gpu:
         # What fits into the KV cache is measured once and kept below VLLM_CACHE_ROOT, until base, settings, GPU or vLLM change.

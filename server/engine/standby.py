@@ -66,12 +66,19 @@ class Host:
     def _fork(self, order: Order) -> bool:
         """False in the engine."""
         host = os.getpid()
+        led, leads = os.pipe()
         pid = os.fork()
         if pid == 0:
             die_with_parent(host)
             self._control.leave()
+            os.setsid()
+            os.close(led)
+            os.close(leads)
             _become_engine(order)
             return False
+        os.close(leads)
+        os.read(led, 1)  # its end says that there is a group, which the supervisor may kill from its first moment on
+        os.close(led)
         self._engines.add(pid)
         self._control.tell("forked", pid=pid)
         return True
@@ -105,8 +112,7 @@ class Host:
 
 
 def _become_engine(order: Order) -> None:
-    """The leader of a session of its own, which writes to its log and reads nothing."""
-    os.setsid()
+    """Writes to its log and reads nothing."""
     log = os.open(order.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)

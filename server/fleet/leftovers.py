@@ -29,7 +29,12 @@ logger = logging.getLogger(__name__)
 
 def shm_prefix(socket: Path) -> str:
     """How an engine that listens on `socket` begins its names in /dev/shm: first its run's part, then its own."""
-    return f"{_run_prefix(socket.parent)}{_digest(socket.name, 4)}-"
+    return f"{run_prefix(socket.parent)}{_digest(socket.name, 4)}-"
+
+
+def run_prefix(run: Path) -> str:
+    """How everything of a run begins its names in /dev/shm. `run`: the folder of its sockets."""
+    return f"troupe-{_digest(str(run), 10)}-"
 
 
 def scratch_name(socket: Path) -> str:
@@ -55,7 +60,7 @@ def sweep(home: Path) -> Path | None:
         run = Path(json.loads((home / _RECORD).read_text())["run"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    prefix = _run_prefix(run)
+    prefix = run_prefix(run)
     _end_owned(prefix)
     unlink_shared_memory(prefix)
     if run.name.startswith(RUN_PREFIX) and run.is_dir() and not run.is_symlink() and run.stat().st_uid == os.getuid():
@@ -119,10 +124,6 @@ def _environment(pid: int) -> bytes:
         return Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
         return b""
-
-
-def _run_prefix(run: Path) -> str:
-    return f"troupe-{_digest(str(run), 10)}-"
 
 
 def _digest(text: str, length: int) -> str:

@@ -13,8 +13,10 @@ from typing import Any
 
 import aiohttp
 
+from tests.end_to_end.family import alive, engine_of, gateway_of, generations, host_of
 from tests.end_to_end.outcomes import Ending, Outcome, outcome_of
-from tests.end_to_end.sleeper import Sleeper, alive, generations, question
+from tests.end_to_end.sleeper import Sleeper, question
+from tests.end_to_end.stack import Stack
 
 
 class Victim(StrEnum):
@@ -115,19 +117,10 @@ class Faults:
     async def _find(self, victim: Victim) -> int:
         """The victim's process id, once there is such a process; people talk, so there will be one."""
         deadline = time.monotonic() + self._patience
-        while (pid := await asyncio.to_thread(self._look, victim)) is None:
+        while (pid := await asyncio.to_thread(find, victim, self._running.stack)) is None:
             assert time.monotonic() < deadline, f"there is no {victim} to kill: the engine is {self._running.engine()}"
             await asyncio.sleep(0.01)
         return pid
-
-    def _look(self, victim: Victim) -> int | None:
-        if victim is Victim.GATEWAY:
-            return self._running.gateway
-        if victim is Victim.STANDBY:
-            return self._running.host()
-        engine = self._running.engine_processes()
-        place = ENGINE.index(victim)
-        return engine[place] if len(engine) > place else None
 
     async def _recovered(self, http: aiohttp.ClientSession, killed: float, victim: Victim) -> None:
         deadline = killed + self._patience
@@ -135,6 +128,16 @@ class Faults:
             assert time.monotonic() < deadline, f"no answer {self._patience} s after the {victim} was killed, but {outcome}"
             await asyncio.sleep(0.1)
         self.story.recoveries.append(time.monotonic() - killed)
+
+
+def find(victim: Victim, stack: Stack) -> int | None:
+    """The victim's process id; None while there is no such process."""
+    if victim is Victim.GATEWAY:
+        return gateway_of(stack)
+    if victim is Victim.STANDBY:
+        return host_of(stack)
+    engine, place = engine_of(stack), ENGINE.index(victim)
+    return engine[place] if len(engine) > place else None
 
 
 def left_over(family: list[int]) -> list[int]:

@@ -3,15 +3,17 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from tests.end_to_end.stack import ADMIN_KEY, COMMUNITIES, MAKE_UP, Stack, processes_of, start_stack
+from server.fleet.leftovers import RUN_PREFIX, run_prefix
+from tests.end_to_end.remains import shared_memory
+from tests.end_to_end.stack import ADMIN_KEY, COMMUNITIES, MAKE_UP, Stack, start_stack
 
 
 @dataclass
@@ -22,6 +24,8 @@ class Sleeper:
     temporary: Path
     settings: Mapping[str, str]
     command: Sequence[str]
+    runs: set[Path] = field(default_factory=set)
+    """The folders of this installation's sockets, of runs that were killed too."""
 
     def engine(self) -> dict[str, Any]:
         """The engine as /admin/v1/status tells of it. Looking wakes nobody."""
@@ -34,27 +38,18 @@ class Sleeper:
             assert time.monotonic() < deadline, f"after {seconds} s the engine is {engine}"
             time.sleep(0.05)
 
-    @property
-    def gateway(self) -> int:
-        """Its process id. `make` and a shell may stand above it."""
-        return next(pid for pid in (self.stack.process.pid, *generations(self.stack.process.pid)) if is_gateway(pid))
-
-    def host(self) -> int | None:
-        """The standby host's process id."""
-        return next((pid for pid, title in self._processes().items() if "server.engine" in title and parent_of(pid) == self.gateway), None)
-
-    def engine_processes(self) -> list[int]:
-        """What the host has forked: the API server first, then the engine core, then its workers."""
-        host = self.host()
-        return [] if host is None else generations(host)
-
-    def _processes(self) -> dict[int, str]:
-        return processes_of(self.stack.process.pid)
-
     def restart(self) -> None:
         """What a service manager does with a gateway that died."""
         self.stack.stop()
         self.stack = start_stack(self.stack.home, self.command, **self.settings)
+        self.note_run()
+
+    def note_run(self) -> None:
+        self.runs.update(self.temporary.glob(f"{RUN_PREFIX}*"))
+
+    def shared_memory(self) -> list[str]:
+        """What there is in /dev/shm of this installation, and not of another one on this machine."""
+        return [name for name in shared_memory() for run in self.runs if name.startswith(run_prefix(run))]
 
 
 @contextmanager
@@ -63,6 +58,7 @@ def sleeper(home: Path, command: Sequence[str] = MAKE_UP, **settings: str) -> It
     temporary = Path(tempfile.mkdtemp(prefix="troupe-e2e-"))
     told = {"TMPDIR": str(temporary), "TROUPE_IDLE_TIMEOUT": "1", **settings}
     running = Sleeper(start_stack(home, command, **told), temporary, told, command)
+    running.note_run()
     try:
         yield running
     finally:
@@ -78,40 +74,3 @@ def question(number: int, *, max_tokens: int = 8) -> dict[str, Any]:
         "max_tokens": max_tokens,
         "stream": number % 4 < 2,
     }
-
-
-def alive(pids: Iterable[int]) -> list[int]:
-    """Those that still run."""
-    return [pid for pid in pids if (_stat(pid) or ["Z"])[0] != "Z"]
-
-
-def is_gateway(pid: int) -> bool:
-    """Whether this is `troupe up`, with real engines or fake ones, and not the shell that was told to run it."""
-    try:
-        said = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    return any(word.endswith((b"bin/troupe", b".fake_up")) for word in said[1:3]) and b"python" in said[0]
-
-
-def parent_of(pid: int) -> int | None:
-    """None for a process that is gone."""
-    fields = _stat(pid)
-    return None if fields is None else int(fields[1])
-
-
-def generations(ancestor: int) -> list[int]:
-    """Everything below `ancestor`: its children, then theirs, and so on."""
-    below, level = [], [ancestor]
-    processes = {int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdigit()}
-    while level := sorted(pid for pid in processes if parent_of(pid) in level and pid not in below):
-        below += level
-    return alive(below)
-
-
-def _stat(pid: int) -> list[str] | None:
-    """State, parent and what follows in Linux's line on a process."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None

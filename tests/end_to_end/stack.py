@@ -64,19 +64,9 @@ class Stack:
         path = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
         return {**clean_environment(self.home), "PATH": path, "TROUPE_URL": self.url, "KEY": API_KEY}
 
-    def engine_processes(self) -> dict[int, str]:
-        """Process id → title of the engine's processes: our child in a session of its own, and all below it."""
-        return {pid: title for pid, title in processes_of(self.process.pid).items() if "server.engine" in title or "VLLM" in title}
-
     def wait_until_ready(self, seconds: float) -> None:
-        self._wait_for(200, seconds)
-
-    def wait_until_not_ready(self, seconds: float) -> None:
-        self._wait_for(503, seconds)
-
-    def _wait_for(self, status: int, seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while (answer := httpx.get(f"{self.url}/health/ready")).status_code != status:
+        while (answer := httpx.get(f"{self.url}/health/ready")).status_code != 200:
             assert time.monotonic() < deadline, f"after {seconds} s /health/ready still says {answer.status_code}"
             time.sleep(0.1)
 

@@ -4,13 +4,15 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import openai
 import pytest
 from openai import OpenAI
 
+from tests.end_to_end.family import engine_of
+from tests.end_to_end.faults import Victim, find
 from tests.end_to_end.stack import API_KEY, COMMUNITIES, Stack
 
 pytestmark = pytest.mark.engine
@@ -33,21 +35,24 @@ def _listen(stack: Stack, number: int, begun: threading.Semaphore) -> str:
     return f"finished {reasons[-1]}" if reasons and reasons[-1] else "silent end"
 
 
-@pytest.mark.parametrize("victim", ["server.engine", "EngineCore"])
-def test_killing_the_engine_tells_every_listener(stack: Stack, victim: str) -> None:
-    """Each of eight streams ends in an error, the gateway says not ready, and the engine comes back by itself."""
+@pytest.mark.parametrize("victim", [Victim.API_SERVER, Victim.ENGINE_CORE, Victim.WORKER, Victim.STANDBY])
+def test_killing_the_engine_tells_every_listener(stack: Stack, victim: Victim, record_property: Callable[[str, object], None]) -> None:
+    """Each of eight streams ends in an error within moments, and the engine comes back by itself, whichever of its processes it was."""
     stack.wait_until_ready(60)
     with ThreadPoolExecutor(STREAMS) as pool:
         begun = threading.Semaphore(0)
         endings = [pool.submit(_listen, stack, number, begun) for number in range(STREAMS)]
         assert all(begun.acquire(timeout=30) for _ in range(STREAMS)), "the streams did not all begin"
-        pid = next(pid for pid, title in stack.engine_processes().items() if victim in title)
+        pid = find(victim, stack)
+        assert pid is not None
         os.kill(pid, signal.SIGKILL)
         killed = time.monotonic()
         told = {ending.result(timeout=30) for ending in endings}
         told_after = time.monotonic() - killed
-        stack.wait_until_not_ready(2)
+    record_property(f"{victim} killed: seconds until the last of {STREAMS} listeners was told", round(told_after, 2))
     assert told <= {"error engine_unavailable", "error engine_error"}
-    assert httpx.get(f"{stack.url}/health/live").status_code == 200
-    assert told_after < 10
-    stack.wait_until_ready(90)
+    assert told_after < 10  # a second, as measured; this machine may be busy
+    with OpenAI(base_url=stack.v1, api_key=API_KEY, max_retries=0, timeout=120) as client:
+        answer = client.completions.create(model=COMMUNITIES[0], prompt="and now?", max_tokens=2)
+    assert answer.choices[0].finish_reason
+    assert pid not in engine_of(stack)

@@ -15,6 +15,7 @@ import aiohttp
 import httpx
 import pytest
 
+from tests.end_to_end.family import engine_of
 from tests.end_to_end.outcomes import Ending, Outcome, outcome_of
 from tests.end_to_end.remains import Remains, remains_of
 from tests.end_to_end.sleeper import Sleeper, question, sleeper
@@ -69,7 +70,7 @@ async def test_the_wake_is_killed_under_many_callers(sleeping: Sleeper, record_p
 
 def _kill_while_waking(running: Sleeper) -> None:
     deadline = time.monotonic() + 60
-    while not (engines := running.engine_processes()):
+    while not (engines := engine_of(running.stack)):
         assert time.monotonic() < deadline, "no engine was started"
         time.sleep(0.01)
     os.kill(engines[0], signal.SIGKILL)
@@ -82,16 +83,17 @@ async def test_sleep_and_wake_again_and_again(sleeping: Sleeper, soak: bool, rec
     outcomes, wakes, held = [], [], []
     for _ in range(cycles):
         await asyncio.to_thread(sleeping.wait_for, "asleep", seconds=90)
-        held.append(await asyncio.to_thread(remains_of, sleeping.stack, sleeping.temporary))
+        held.append(await asyncio.to_thread(remains_of, sleeping.stack, sleeping.temporary, sleeping.shared_memory()))
         outcomes += await _visit(sleeping, draw)
         wakes.append(sleeping.engine()["last_wake_seconds"])
     await asyncio.to_thread(sleeping.wait_for, "asleep", seconds=90)
-    held.append(await asyncio.to_thread(remains_of, sleeping.stack, sleeping.temporary))
+    held.append(await asyncio.to_thread(remains_of, sleeping.stack, sleeping.temporary, sleeping.shared_memory()))
     endings = Counter(outcome.ending for outcome in outcomes)
     record_property("sleep and wake: cycles, endings", (cycles, dict(endings)))
     record_property("sleep and wake: seconds of a wake, p50 and max", (round(median(wakes), 2), round(max(wakes), 2)))
-    memory = [each.memory // MEGABYTE for each in held]
-    record_property("sleep and wake: MB held while asleep, first, median, last", (memory[0], median(memory), memory[-1]))
+    for name, memory in (("all", [each.memory for each in held]), ("own", [each.own for each in held])):
+        figures = [memory[0] // MEGABYTE, int(median(memory)) // MEGABYTE, memory[-1] // MEGABYTE]
+        record_property(f"sleep and wake: MB held while asleep ({name}), first, median, last", figures)
     assert set(endings) <= {Ending.ANSWERED, Ending.REFUSED}
     assert all(outcome.is_clear for outcome in outcomes)
     _assert_equal(held[1], held[-1])
@@ -114,11 +116,11 @@ async def _visit(running: Sleeper, draw: random.Random) -> list[Outcome]:
 
 def _assert_equal(first: Remains, last: Remains) -> None:
     assert sorted(last.processes) == sorted(first.processes)
-    assert last.shared_memory - first.shared_memory == frozenset()
+    assert last.shared_memory == first.shared_memory
     assert last.sockets == first.sockets
     assert last.files == first.files
     assert last.descriptors <= first.descriptors + 4
-    assert last.memory <= first.memory + 32 * MEGABYTE
+    assert last.own <= first.own + 32 * MEGABYTE
 
 
 async def test_scrapes_do_not_keep_the_engine_up(sleeping: Sleeper, soak: bool, record_property: Callable[[str, object], None]) -> None:
@@ -132,7 +134,7 @@ async def test_scrapes_do_not_keep_the_engine_up(sleeping: Sleeper, soak: bool, 
                 assert (await http.get(path)).status_code == 200, path
             states.append(sleeping.engine()["state"])
             await asyncio.sleep(1)
-    asleep = await asyncio.to_thread(remains_of, sleeping.stack, sleeping.temporary)
+    asleep = await asyncio.to_thread(remains_of, sleeping.stack, sleeping.temporary, sleeping.shared_memory())
     record_property("two minutes of scrapes: states seen", dict(Counter(states)))
     record_property("standby: MB held while asleep, by gateway and host", asleep.memory // MEGABYTE)
     assert states[-1] == "asleep"

@@ -32,7 +32,7 @@ def test_the_installed_vllm_understands_what_shortens_a_start(base: Base) -> Non
         (GPU, {}),
         (GPU, {"cudagraph_sizes": [8, 1], "cudagraph_specialize_lora": True}),
         (LAPTOP, {}),
-        (GPU, {"load_format": "runai_streamer", "quantization": "none", "sleep_mode": True}),
+        (GPU, {"load_format": "runai_streamer", "quantization": "none", "sleep_mode": True, "socket": "/s"}),
     ]
     argvs = [engine_argv(EngineSettings.model_validate({"base": base.path, **told}), base, machine) for machine, told in asked]
     command = [sys.executable, "-m", "tests.server.engine.understanding"]
@@ -63,9 +63,11 @@ def test_a_loader_of_its_own_does_not_go_with_bitsandbytes() -> None:
         EngineSettings(load_format="tensorizer")
 
 
-def test_sleep_mode_needs_a_gpu(base: Base) -> None:
-    """Where there is one, its argument and its routes are there; where not, a sentence says so."""
+def test_sleep_mode_needs_a_gpu_and_a_socket(base: Base) -> None:
+    """Where there are both, its argument and its routes are there; where not, a sentence says so: the routes ask for no key."""
     settings = EngineSettings(base=base.path, sleep_mode=True)
+    with pytest.raises(ArgumentError, match="TROUPE_ENGINE_SOCKET"):
+        engine_argv(settings, base, GPU)
     assert engine_environment(settings, GPU, {})["VLLM_SERVER_DEV_MODE"] == "1"
     with pytest.raises(ArgumentError, match="needs a GPU"):
         engine_argv(settings, base, LAPTOP)

@@ -1,5 +1,7 @@
 """What tests of the ledger share: requests, a clock, writers, and a look at the tables."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,13 @@ def allowed(community: Limits = UNLIMITED, key: Limits = UNLIMITED) -> Allowed:
     return Allowed(community, key)
 
 
+async def until(done: Callable[[], bool]) -> None:
+    deadline = asyncio.get_running_loop().time() + 30
+    while not done():
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0.01)
+
+
 async def fetch(database: Database, query: str, **values: Any) -> list[dict[str, Any]]:
     async with database.reading() as connection:
         return [dict(row) for row in (await connection.execute(text(query), values)).mappings()]
@@ -72,6 +81,8 @@ async def assert_adds_up(database: Database) -> None:
         assert held["day_reserved"] == sum(row["tokens_reserved"] for row in today if row["outcome"] is None)
         assert held["month_reserved"] == sum(row["money_reserved"] for row in month if row["outcome"] is None)
         charged = [row for row in today if row["outcome"] is not None and not row["degraded"]]
-        used = sum(row["prompt_tokens"] + row["completion_tokens"] for row in charged if row["outcome"] != "failed" or row["completion_tokens"])
+        used = sum(
+            row["prompt_tokens"] + row["completion_tokens"] for row in charged if row["outcome"] != "failed" or row["completion_tokens"]
+        )
         assert held["day_spent"] == used
         assert held["month_spent"] == sum(row["token_cost"] + row["engine_cost"] for row in month if row["outcome"] is not None)

@@ -56,17 +56,16 @@ async def test_what_failed_before_its_first_token_costs_nothing(ledger: Ledger, 
     assert (await balance(database, "c:zizou"))["day_spent"] == 11
 
 
-@pytest.mark.parametrize("owner", ["community", "key"])
 @pytest.mark.parametrize(
-    ("limits", "kind", "fits"),
+    ("owner", "limits", "kind", "fits"),
     [
-        (Limits(requests_per_minute=3), RateLimited, 3),
-        (Limits(tokens_per_minute=100), RateLimited, 3),
-        (Limits(concurrent=3), ConcurrencyLimited, 3),
-        (Limits(tokens_per_day=100), BudgetSpent, 3),
-        (Limits(money_per_month=150), BudgetSpent, 3),
-        (Limits(tokens_per_day=0), BudgetSpent, 0),
-        (Limits(requests_per_minute=0), RateLimited, 0),
+        ("community", Limits(requests_per_minute=3), RateLimited, 3),
+        ("key", Limits(tokens_per_minute=100), RateLimited, 3),
+        ("community", Limits(concurrent=3), ConcurrencyLimited, 3),
+        ("key", Limits(tokens_per_day=100), BudgetSpent, 3),
+        ("community", Limits(money_per_month=150), BudgetSpent, 3),
+        ("community", Limits(tokens_per_day=0), BudgetSpent, 0),
+        ("key", Limits(requests_per_minute=0), RateLimited, 0),
     ],
 )
 async def test_200_at_once_never_overshoot(
@@ -83,6 +82,22 @@ async def test_200_at_once_never_overshoot(
     await assert_adds_up(database)
     await asyncio.gather(*(ledger.settle(each, DONE) for each in granted))
     await assert_adds_up(database)
+
+
+async def test_the_edge_again_and_again(ledger: Ledger, database: Database, soak: bool) -> None:
+    """200 at once with room for 37, in tokens and in money, again and again: never one too many, and never one too few."""
+    for turn in range(100 if soak else 5):
+        limits = Limits(tokens_per_day=37 * 30) if turn % 2 else Limits(money_per_month=37 * 50)
+        name = f"community{turn}"
+        asked = [ledger.reserve(request(community=name), allowed(limits)) for _ in range(200)]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        granted = [answer for answer in answers if isinstance(answer, Reservation)]
+        assert len(granted) == 37
+        held = await balance(database, f"c:{name}")
+        assert (held["running"], held["day_reserved"], held["month_reserved"]) == (37, 37 * 30, 37 * 50)
+        await asyncio.gather(*(ledger.settle(each, Settlement(Outcome.COMPLETE, 10, 0, 20)) for each in granted))
+        held = await balance(database, f"c:{name}")
+        assert (held["running"], held["day_spent"], held["month_spent"]) == (0, 37 * 30, 37 * 50)
 
 
 async def test_several_gateways_share_every_limit(make_ledger: MakeLedger, database: Database) -> None:
