@@ -5,7 +5,7 @@ A change that has begun goes on though its caller went away: what the table says
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -100,7 +100,7 @@ def _unknown(key_id: str) -> UnknownKey:
 
 
 @contextmanager
-def _translated(sentence: str) -> Any:
+def _translated(sentence: str) -> Iterator[None]:
     """`sentence` is what a caller is told while the database is away; its own words are for the log."""
     try:
         yield
