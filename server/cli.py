@@ -1,18 +1,14 @@
-"""`troupe up` and `troupe status`: thin readers of arguments."""
+"""`troupe up`: a thin reader of arguments."""
 
 import asyncio
-import json
 import sys
-import urllib.error
-import urllib.request
-from collections.abc import Mapping
-from typing import Any
 
 import click
 import uvloop
 from pydantic import ValidationError
 
 from adapters.registry import RegistryError
+from server.accounts.errors import AccountsError
 from server.engine.settings import EngineSettings
 from server.gateway.settings import GatewaySettings
 from server.prepare import StartError
@@ -26,7 +22,7 @@ def up(demo: bool) -> None:
 
     Steered by the environment: TROUPE_HOME, TROUPE_HOST, TROUPE_PORT, TROUPE_API_KEY, TROUPE_EVALUATE_KEY and TROUPE_ADMIN_KEY (made in
     TROUPE_HOME/keys if they are not set), TROUPE_BASE (a directory or a hub name), TROUPE_STORE_URL and TROUPE_DATABASE_URL for where
-    adapters are kept.
+    adapters are kept. More keys: `troupe keys`. TROUPE_KEY_PEPPER, the same for all gateways of one database; TROUPE_KEY_TRUST.
 
     When the engine sleeps: TROUPE_MODE (standby, cold, sleep or always: what stays of it while nobody talks), TROUPE_IDLE_TIMEOUT,
     TROUPE_WAKE_AT_START, TROUPE_HANG_TIMEOUT; and how long is waited for it: TROUPE_DEADLINE, TROUPE_MAX_DEADLINE, TROUPE_MAX_WAITING,
@@ -41,48 +37,10 @@ def up(demo: bool) -> None:
         uvloop.run(serve(settings, engine_settings, base=settings.base, demo=demo, say=click.echo))
     except ValidationError as exc:
         _stop("; ".join(_told(exc, error["loc"], error["msg"]) for error in exc.errors(include_input=False)))
-    except (StartError, RegistryError) as exc:
+    except (StartError, RegistryError, AccountsError) as exc:
         _stop(str(exc))
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit(130)
-
-
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="The gateway's answer as it is.")
-@click.option("--url", envvar="TROUPE_URL", default="http://127.0.0.1:8000", show_default=True)
-@click.option("--admin-key", envvar="TROUPE_ADMIN_KEY", default="", help="TROUPE_ADMIN_KEY; made in TROUPE_HOME/keys/admin at first start.")
-def status(as_json: bool, url: str, admin_key: str) -> None:
-    """Show what the gateway serves and how its engine is."""
-    request = urllib.request.Request(f"{url}/admin/v1/status", headers={"Authorization": f"Bearer {admin_key}"})  # noqa: S310
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  the operator's own URL
-            content = json.load(answer)
-    except urllib.error.HTTPError as exc:
-        _stop(f"{url} answers {exc.code}: set TROUPE_ADMIN_KEY to this installation's admin key (TROUPE_HOME/keys/admin).")
-    except OSError as exc:
-        _stop(f"No Troupe gateway answers at {url} ({exc}): start one with `make up`, or set TROUPE_URL.")
-    if as_json:
-        click.echo(json.dumps(content))
-        return
-    engine = content["engine"]
-    click.echo(f"engine  {engine['state']}" + (f": {engine['failure']}" if engine["failure"] else ""))
-    click.echo(f"mode    {_life(engine)}")
-    click.echo(f"base    {content['base']}")
-    click.echo(f"models  {', '.join(content['models'])}")
-
-
-def _life(engine: Mapping[str, Any]) -> str:
-    """How an engine has slept and woken, and what it does now."""
-    told, times = [engine["mode"]], engine["wakes"]
-    if times:
-        how_often = "once," if times == 1 else f"{times} times, last"
-        told.append(f"woken {how_often} in {engine['last_wake_seconds']:.1f} s")
-    if engine["failed_wakes"]:
-        told.append(f"{engine['failed_wakes']} wakes failed")
-    told.append(f"{engine['in_flight']} requests in flight, {engine['waiting']} waiting")
-    if engine["idle_seconds"] is not None:
-        told.append(f"idle for {engine['idle_seconds']:.0f} s")
-    return "; ".join(told)
 
 
 def _told(exc: ValidationError, where: tuple[int | str, ...], message: str) -> str:

@@ -1,29 +1,37 @@
-"""The keys of this installation: made once, kept in files that only the owner can read, shown when the gateway starts."""
+"""The keys of an installation at its start: the table opened, and the ones that nobody set made."""
 
-import os
-import secrets
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
-KEY_BYTES = 24
-
-
-def make_key() -> str:
-    """A new key, `tr_<id>_<secret>`: the id may be shown in lists, the secret never."""
-    return f"tr_{secrets.token_hex(4)}_{secrets.token_urlsafe(KEY_BYTES)}"
+from server.accounts import KeyStore, Own, ensure_key, open_accounts, open_keys
+from server.gateway.settings import GatewaySettings
 
 
-def kept_key(path: Path) -> str:
-    """The key in file `path`; made and stored there first if there is none. Raises OSError."""
+@dataclass(frozen=True, repr=False)
+class Shown:
+    """The texts of keys that whoever starts an installation is shown. Empty: there is none to show."""
+
+    chat: str = ""
+    """Each time: it is what newcomers paste."""
+    admin: str = ""
+    """Once, by the start that made it."""
+
+
+@asynccontextmanager
+async def opened_keys(settings: GatewaySettings) -> AsyncIterator[KeyStore]:
+    """Raises AccountsError or adapters.registry.DatabaseError."""
+    database = await open_accounts(settings.home, database_url=settings.database_url.get_secret_value())
     try:
-        key = path.read_text().strip()
-    except FileNotFoundError:
-        key = ""
-    if not key:
-        key = make_key()
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        scratch = path.with_suffix(".new")
-        scratch.unlink(missing_ok=True)
-        with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(key + "\n")
-        os.replace(scratch, path)
-    return key
+        yield await open_keys(database, settings.home, pepper=settings.key_pepper.get_secret_value())
+    finally:
+        await database.close()
+
+
+async def own_keys(settings: GatewaySettings, store: KeyStore) -> Shown:
+    """See that there is a key of each kind that the settings do not name. Raises AccountsError or adapters.registry.DatabaseError."""
+    chat = settings.api_key.get_secret_value() if settings.api_key else (await ensure_key(store, settings.home, Own.CHAT)).text
+    if settings.evaluate_key is None:
+        await ensure_key(store, settings.home, Own.EVALUATE)
+    admin = None if settings.admin_key else await ensure_key(store, settings.home, Own.ADMIN)
+    return Shown(chat, admin.text if admin and admin.is_new else "")

@@ -16,9 +16,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from socket import socket
 
-from pydantic import SecretStr
-
 from adapters.registry import open_registry
+from server.accounts import KeyStore
 from server.engine.argv import ArgumentError, served_context
 from server.engine.settings import EngineSettings
 from server.engines import COMMAND, build_engine, build_fleet, habit
@@ -28,7 +27,7 @@ from server.gateway.app import create_app
 from server.gateway.protocol import server_config
 from server.gateway.server import Server
 from server.gateway.settings import GatewaySettings
-from server.keys import kept_key
+from server.keys import opened_keys, own_keys
 from server.news import follow
 from server.prepare import Stage, StartError, empty_folder, listening_socket, open_home, prepare_base, prepare_demo
 
@@ -40,7 +39,7 @@ async def serve(
 ) -> None:
     """Run until a signal ends it. `base` is a directory or a hub name; empty, or `demo`, for the demo. `engine`: the command that is one.
 
-    Raises StartError or RegistryError.
+    Raises StartError, RegistryError or AccountsError.
     """
     if task := asyncio.current_task():
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)  # until the server takes the signals over
@@ -57,19 +56,22 @@ async def serve(
             for note in stage.notes:
                 say(note)
             _log(settings)
-            settings = _with_keys(settings, _context(engine_settings, stage), listener.getsockname()[1])
-            fleet = build_fleet(build_engine(engine_settings, settings, stage.base, run, engine), settings)
-            max_rank, scratch = engine_settings.max_lora_rank, empty_folder(settings.home / "uploads")
-            app = create_app(settings, fleet=fleet, registry=registry, base=stage.base, max_rank=max_rank, scratch=scratch)
-            server = Server(server_config(app, settings), fleet=fleet, drain_timeout=settings.drain_timeout)
-            await _run(server, fleet, listener, settings, stage, say)
+            update = {"port": listener.getsockname()[1], "context_length": _context(engine_settings, stage)}
+            settings = settings.model_copy(update=update)
+            async with opened_keys(settings) as keys:
+                chat_key = await _own_keys(settings, keys, say)
+                fleet = build_fleet(build_engine(engine_settings, settings, stage.base, run, engine), settings)
+                max_rank, scratch = engine_settings.max_lora_rank, empty_folder(settings.home / "uploads")
+                app = create_app(settings, fleet=fleet, registry=registry, keys=keys, base=stage.base, max_rank=max_rank, scratch=scratch)
+                server = Server(server_config(app, settings), fleet=fleet, drain_timeout=settings.drain_timeout)
+                await _run(server, fleet, listener, settings, stage, chat_key, say)
         finally:
             await registry.close()
             shutil.rmtree(run, ignore_errors=True)
             leftovers.forget(settings.home)
 
 
-async def _run(server: Server, fleet: Fleet, listener: socket, settings: GatewaySettings, stage: Stage, say: Say) -> None:
+async def _run(server: Server, fleet: Fleet, listener: socket, settings: GatewaySettings, stage: Stage, chat_key: str, say: Say) -> None:
     # Whatever was made so far lives to the end: without it in its way, a collection does not stop anybody's stream.
     gc.collect()
     gc.freeze()
@@ -81,7 +83,7 @@ async def _run(server: Server, fleet: Fleet, listener: socket, settings: Gateway
     if failure:
         server.end()
     elif not serving.done() and not fleet.stopping:
-        say(greeting(settings, stage.communities))
+        say(greeting(settings, stage.communities, chat_key))
     telling = asyncio.create_task(follow(fleet, say))
     try:
         await serving
@@ -139,28 +141,25 @@ def _context(settings: EngineSettings, stage: Stage) -> int:
         raise StartError(str(exc)) from exc
 
 
-def _with_keys(settings: GatewaySettings, context: int, port: int) -> GatewaySettings:
-    """The settings with what they leave open: keys kept in the home, the port that was bound, the context that the engine serves."""
-    keys = settings.home / "keys"
-    try:
-        chat = settings.api_key or SecretStr(kept_key(keys / "chat"))
-        evaluate = settings.evaluate_key or SecretStr(kept_key(keys / "evaluate"))
-        admin = settings.admin_key or SecretStr(kept_key(keys / "admin"))
-    except OSError as exc:
-        raise StartError(f"The keys in {keys} cannot be read or made ({exc.strerror}): mend its permissions or make room.") from exc
-    update = {"api_key": chat, "evaluate_key": evaluate, "admin_key": admin, "port": port, "context_length": context}
-    return settings.model_copy(update=update)
+async def _own_keys(settings: GatewaySettings, keys: KeyStore, say: Say) -> str:
+    """The chat key, to be shown. An admin key is shown here and now by the start that made it, whatever becomes of that."""
+    folder, shown = settings.home / "keys", await own_keys(settings, keys)
+    if settings.database_url.get_secret_value() and not settings.key_pepper.get_secret_value():
+        say(f"Keys are hashed with {folder / 'pepper'}: other gateways on this database need the same as TROUPE_KEY_PEPPER.")
+    if shown.admin:
+        say(f"The admin key, shown this once (commands on this machine find it in {folder / 'admin'}):\n  {shown.admin}")
+    return shown.chat
 
 
-def greeting(settings: GatewaySettings, communities: tuple[str, ...]) -> str:
+def greeting(settings: GatewaySettings, communities: tuple[str, ...], chat_key: str) -> str:
     """What to paste next: the address, a key and one call each with curl, the openai SDK and our own terminal client."""
     host = f"[{settings.host}]" if ":" in settings.host else {"0.0.0.0": "127.0.0.1"}.get(settings.host, settings.host)  # noqa: S104
     url, model = f"http://{host}:{settings.port}", communities[-1] if communities else "base"
-    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    key, told = chat_key or "YOUR_KEY", chat_key or f"make one: {_command()} keys create NAME --all"
     return f"""
 Troupe is ready.
   URL    {url}/v1
-  key    {key}
+  key    {told}
   models {", ".join(("base", *communities))}
 
 curl:

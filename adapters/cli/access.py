@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from adapters.cli.admin_api import checked_url, is_local
 from adapters.cli.errors import BadKey
-from adapters.cli.gateway import GatewayRegistrar, checked_url, is_local
+from adapters.cli.gateway import GatewayRegistrar
 from adapters.cli.local import local_registrar
 from adapters.cli.registrar import Registrar
 from adapters.settings import RegistrySettings, read_settings

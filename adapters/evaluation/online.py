@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from adapters.cli.admin_api import checked_url
 from adapters.cli.errors import BadUsage
-from adapters.cli.gateway import checked_url
 from adapters.evaluation.compare import compare
 from adapters.evaluation.contestant import find_contestant
 from adapters.evaluation.errors import OutOfMemory

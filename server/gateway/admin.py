@@ -1,35 +1,33 @@
-"""The admin API: HTTP around what `moves` does and the registry knows. Every route needs the admin key, before a body is read.
+"""The admin API: HTTP around what `moves` does and the registry knows. Every route needs a key with the right to it, before a body is read.
 
 Bodies are read here and not by FastAPI, which would read them whole before anything else, key or no key.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, TypeVar
+from dataclasses import replace
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import JSONResponse
-from fastapi.security import HTTPBearer
-from pydantic import BaseModel, ValidationError
 
 from adapters.registry import BASE, CANARY, BadName, InvalidAdapter, Manifest, Pointer
 from adapters.registry.diff import changes
 from adapters.registry.lora_config import FILE as CONFIG
 from adapters.registry.names import ALIAS, check_community
 from adapters.registry.safetensors_header import FILE as WEIGHTS
+from server.accounts import Principal
 from server.fleet.fleet import Fleet
 from server.gateway import schemas
-from server.gateway.auth import Authenticator, Scope
-from server.gateway.body import read_body
+from server.gateway.admin_documents import body_of, read_document, refusals
+from server.gateway.admin_rights import Rights, author, governs
 from server.gateway.directory import Directory
 from server.gateway.errors import AdapterNotFound, InvalidRequest
+from server.gateway.key_desk import KeyDesk
+from server.gateway.key_routes import build_key_router
 from server.gateway.moves import Moved, Moves
 from server.gateway.registry import Registry
-from server.gateway.strict_json import read_object
 from server.gateway.uploads import Uploads
-
-BODY_BYTES = 16 << 10
-AUTHOR = "admin"
 
 _UPLOAD_FORM = {
     "type": "object",
@@ -40,17 +38,9 @@ _UPLOAD_FORM = {
         WEIGHTS: {"type": "string", "format": "binary"},
         "training": {"type": "string", "description": "The training manifest, a JSON object."},
         "report_card": {"type": "string", "description": "The evaluation, a JSON object."},
-        "by": {"type": "string", "maxLength": 100, "description": "Who publishes this, for the record."},
+        "by": {"type": "string", "maxLength": 100, "description": "Who publishes this, for the record; without it, the key."},
     },
 }
-_KNOWN: dict[str, Any] = {"model": schemas.Adapter, "description": "These bytes are a version already: this one."}
-_SAID = {
-    400: "A name, a parameter or the adapter is refused; `param` says which part.", 401: "No key, or one that is not known.",
-    403: "A key that is not for this.", 404: "No such community, version or alias.", 408: "The body did not arrive in time.",
-    409: "The present state does not allow it, or the adapter failed its trial.", 413: "The body is too large.",
-    503: "The engine, the store or the database cannot answer now; `retry-after` says when to come again.",
-}  # fmt: skip
-_Document = TypeVar("_Document", bound=BaseModel)
 
 
 def community_name(community: Annotated[str, Path(description="A community's id.")]) -> str:
@@ -75,7 +65,8 @@ Version = Annotated[int, Path(ge=1, lt=1 << 31)]
 
 def build_admin_router(
     *,
-    authenticator: Authenticator,
+    rights: Rights,
+    desk: KeyDesk,
     directory: Directory,
     registry: Registry,
     fleet: Fleet,
@@ -87,50 +78,58 @@ def build_admin_router(
     document: Callable[[], Mapping[str, Any]],
 ) -> APIRouter:
     """All of /admin/v1. `mode`: what stays of the engine while nobody talks. `document` makes the OpenAPI document."""
+    router = APIRouter(prefix="/admin/v1", tags=["admin"], responses=refusals(401, 403, 503))
 
-    def admin(request: Request, _: Annotated[object, Depends(HTTPBearer(auto_error=False, scheme_name="adminKey"))]) -> None:
-        authenticator.require(Scope.ADMIN, request.headers.raw)
-
-    router = APIRouter(prefix="/admin/v1", dependencies=[Depends(admin)], tags=["admin"], responses=_errors(401, 403, 503))
-
-    @router.get("/openapi.json", include_in_schema=False)
+    @router.get("/openapi.json", include_in_schema=False, dependencies=[Depends(rights.publisher)])
     async def openapi() -> Response:
         return JSONResponse(await asyncio.to_thread(document))
 
-    @router.get("/status", response_model=schemas.Status, summary="Say how the gateway and its neighbours are")
+    whole = APIRouter(dependencies=[Depends(rights.operator)])
+
+    @whole.get("/status", response_model=schemas.Status, summary="Say how the gateway and its neighbours are")
     async def status() -> Response:
         """Also why the engine is not there, and whether the registry can be read. `models`: what callers see."""
         snapshot = directory.snapshot
         return JSONResponse({
             "engine": _engine(fleet, mode),
             "registry": {"revision": snapshot.revision if snapshot else None, "failure": directory.failure},
+            "keys": {"failure": desk.failure},
             "base": base_name,
-            "models": [entry["id"] for entry in directory.models()] if snapshot else [BASE],
+            "models": [entry["id"] for entry in directory.models(within=None)] if snapshot else [BASE],
         })  # fmt: skip
 
-    _add_looking(router, directory, registry)
-    _add_versions(router, moves, uploads, body_timeout)
-    _add_aliases(router, moves, body_timeout)
-    _add_upkeep(router, registry, directory)
+    _add_upkeep(whole, registry, directory)
+    adapters = APIRouter(prefix="/communities")
+    _add_list(adapters, rights, directory)
+    one = APIRouter(prefix="/{community}", dependencies=[Depends(rights.of_community)])
+    _add_looking(one, directory, registry)
+    _add_versions(one, rights, moves, uploads, body_timeout)
+    _add_aliases(one, rights, moves, body_timeout)
+    adapters.include_router(one)
+    for part in (whole, adapters, build_key_router(rights=rights, desk=desk, body_timeout=body_timeout)):
+        router.include_router(part)
     return router
 
 
-def _add_looking(router: APIRouter, directory: Directory, registry: Registry) -> None:
-    @router.get("/communities", response_model=schemas.Communities, summary="List the communities")
-    async def list_communities() -> Response:
-        """With how many versions they have and where their aliases point."""
+def _add_list(router: APIRouter, rights: Rights, directory: Directory) -> None:
+    @router.get("", response_model=schemas.Communities, summary="List the communities")
+    async def list_communities(caller: Annotated[Principal, Depends(rights.publisher)]) -> Response:
+        """That the key is for, with how many versions they have and where their aliases point."""
         snapshot = await directory.refresh()
         entries = [
             {"community": name, "versions": len(snapshot.versions[name]), "aliases": _pointers(snapshot.pointers(name))}
             for name in snapshot.communities()
+            if governs(caller, name)
         ]
         return JSONResponse({"communities": entries})
 
+
+def _add_looking(router: APIRouter, directory: Directory, registry: Registry) -> None:
     @router.get(
-        "/communities/{community}",
+        "",
         response_model=schemas.CommunityAdapters,
         summary="List a community's versions",
-        responses=_errors(400, 404),
+        responses=refusals(400, 404),
     )
     async def show_community(community: Community) -> Response:
         """Oldest first, without training manifests and report cards."""
@@ -141,20 +140,20 @@ def _add_looking(router: APIRouter, directory: Directory, registry: Registry) ->
         return JSONResponse({"community": community, "aliases": _pointers(snapshot.pointers(community)), "adapters": listed})
 
     @router.get(
-        "/communities/{community}/adapters/{version}",
+        "/adapters/{version}",
         response_model=schemas.Adapter,
         summary="Show one version",
-        responses=_errors(400, 404),
+        responses=refusals(400, 404),
     )
     async def show_adapter(community: Community, version: Version) -> Response:
         """With its training manifest and its report card."""
         return JSONResponse((await registry.show(community, version)).to_json())
 
     @router.get(
-        "/communities/{community}/adapters/{version}/diff/{other}",
+        "/adapters/{version}/diff/{other}",
         response_model=schemas.Diff,
         summary="Say what differs between two versions",
-        responses=_errors(400, 404),
+        responses=refusals(400, 404),
     )
     async def diff(community: Community, version: Version, other: Version) -> Response:
         """Field by field, inside the training manifest and the report card too."""
@@ -163,92 +162,98 @@ def _add_looking(router: APIRouter, directory: Directory, registry: Registry) ->
         return JSONResponse({"from": version, "to": other, "changes": [change.to_json() for change in found]})
 
 
-def _add_versions(router: APIRouter, moves: Moves, uploads: Uploads, body_timeout: float) -> None:
+def _add_versions(router: APIRouter, rights: Rights, moves: Moves, uploads: Uploads, body_timeout: float) -> None:
+    Caller = Annotated[Principal, Depends(rights.of_community)]  # noqa: N806  a type
+
     @router.post(
-        "/communities/{community}/adapters",
+        "/adapters",
         response_model=schemas.Adapter,
         status_code=201,
         summary="Publish an adapter",
         responses={
             200: {"model": schemas.Adapter, "description": "These bytes are a version already: this one."},
-            **_errors(400, 408, 409, 413),
+            **refusals(400, 408, 409, 413),
         },
         openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _UPLOAD_FORM}}}},
     )
-    async def publish(request: Request, community: Community) -> Response:
+    async def publish(request: Request, community: Community, caller: Caller) -> Response:
         """It is checked whole before anything is stored. No alias moves: nobody is answered by it yet."""
         async with uploads.receive(request.headers, request.receive) as (folder, documents):
             try:
+                documents = replace(documents, by=documents.by or author(caller))
                 manifest, is_new = await moves.publish(community, folder, documents)
             except InvalidAdapter as exc:  # whose sentence may say where the files lie
                 raise InvalidRequest(str(exc).replace(str(folder), "the upload"), param=exc.field) from exc
         return JSONResponse(manifest.to_json(), status_code=201 if is_new else 200)
 
     @router.post(
-        "/communities/{community}/adapters/{version}/retire",
+        "/adapters/{version}/retire",
         response_model=schemas.Adapter,
         summary="Retire a version for good",
-        responses=_errors(400, 404, 409),
+        responses=refusals(400, 404, 409),
     )
-    async def retire(community: Community, version: Version) -> Response:
+    async def retire(community: Community, version: Version, caller: Caller) -> Response:
         """Not while an alias points at it. The next gc removes its bytes."""
-        return JSONResponse((await moves.retire(community, version, by=AUTHOR)).to_json())
+        return JSONResponse((await moves.retire(community, version, by=author(caller))).to_json())
 
     @router.post(
-        "/communities/{community}/adapters/{version}/quarantine",
+        "/adapters/{version}/quarantine",
         response_model=schemas.Adapter,
         summary="Stop serving a version",
-        responses=_errors(400, 404, 408, 413),
-        openapi_extra=_body_of(schemas.Quarantine, required=True),
+        responses=refusals(400, 404, 408, 413),
+        openapi_extra=body_of(schemas.Quarantine, required=True),
     )
     async def quarantine(request: Request, community: Community, version: Version) -> Response:
         """At once, whatever points at it: who asks for such an alias gets an error until it moves."""
-        wanted = await _read(request, schemas.Quarantine, body_timeout)
+        wanted = await read_document(request, schemas.Quarantine, body_timeout)
         return JSONResponse((await moves.quarantine(community, version, wanted.reason)).to_json())
 
 
-def _add_aliases(router: APIRouter, moves: Moves, body_timeout: float) -> None:
+def _add_aliases(router: APIRouter, rights: Rights, moves: Moves, body_timeout: float) -> None:
+    Caller = Annotated[Principal, Depends(rights.of_community)]  # noqa: N806  a type
+
     @router.put(
-        "/communities/{community}/aliases/{alias}",
+        "/aliases/{alias}",
         response_model=schemas.MovedAlias,
         summary="Let an alias mean a version",
-        responses=_errors(400, 404, 408, 409, 413),
-        openapi_extra=_body_of(schemas.MoveAlias, required=True),
+        responses=refusals(400, 404, 408, 409, 413),
+        openapi_extra=body_of(schemas.MoveAlias, required=True),
     )
-    async def put_alias(request: Request, community: Community, alias: Alias) -> Response:
+    async def put_alias(request: Request, community: Community, alias: Alias, caller: Caller) -> Response:
         """The version first answers a trial on the engine; if it fails, nothing moves. From then on the next request gets it.
 
         One whose report card says that it failed its gates does not become `live` or `canary` without an `override`.
         """
-        wanted = await _read(request, schemas.MoveAlias, body_timeout)
+        wanted = await read_document(request, schemas.MoveAlias, body_timeout)
         if (alias == CANARY) != (wanted.share is not None):
             words = "is needed for canary: send 0 to 100 percent" if alias == CANARY else "is for canary only: leave it out"
             raise InvalidRequest(f"share {words}.", param="share")
-        return _moved(await moves.point(community, alias, wanted.version, wanted.share, by=wanted.by, override=wanted.override))
+        by = wanted.by or author(caller)
+        return _moved(await moves.point(community, alias, wanted.version, wanted.share, by=by, override=wanted.override))
 
     @router.delete(
-        "/communities/{community}/aliases/{alias}",
+        "/aliases/{alias}",
         status_code=204,
         response_model=None,
         summary="Take an alias away",
-        responses=_errors(400, 404, 409),
+        responses=refusals(400, 404, 409),
     )
-    async def delete_alias(community: Community, alias: Alias) -> Response:
+    async def delete_alias(community: Community, alias: Alias, caller: Caller) -> Response:
         """Any but `live`, which only moves."""
-        await moves.clear(community, alias, by=AUTHOR)
+        await moves.clear(community, alias, by=author(caller))
         return Response(status_code=204)
 
     @router.post(
-        "/communities/{community}/rollback",
+        "/rollback",
         response_model=schemas.MovedAlias,
         summary="Let an alias mean what it meant before",
-        responses=_errors(400, 404, 408, 409, 413),
-        openapi_extra=_body_of(schemas.Rollback, required=False),
+        responses=refusals(400, 404, 408, 409, 413),
+        openapi_extra=body_of(schemas.Rollback, required=False),
     )
-    async def rollback(request: Request, community: Community) -> Response:
+    async def rollback(request: Request, community: Community, caller: Caller) -> Response:
         """`live` if the body names no alias. While no engine answers it moves without a trial."""
-        wanted = await _read(request, schemas.Rollback, body_timeout)
-        return _moved(await moves.rollback(community, alias_name(wanted.alias), by=wanted.by))
+        wanted = await read_document(request, schemas.Rollback, body_timeout)
+        return _moved(await moves.rollback(community, alias_name(wanted.alias), by=wanted.by or author(caller)))
 
 
 def _add_upkeep(router: APIRouter, registry: Registry, directory: Directory) -> None:
@@ -275,17 +280,6 @@ def _add_upkeep(router: APIRouter, registry: Registry, directory: Directory) -> 
         return JSONResponse({"checked": verified.checked, "damaged": damaged})
 
 
-async def _read(request: Request, model: type[_Document], timeout: float) -> _Document:
-    """The request's JSON object; an empty body counts as `{}`. Raises GatewayError or CallerGone."""
-    raw = await read_body(request.scope, request.receive, limit=BODY_BYTES, timeout=timeout)
-    try:
-        return model.model_validate(read_object(raw) if raw else {})
-    except ValidationError as exc:
-        error = exc.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part)[:64] for part in error["loc"])
-        raise InvalidRequest(f"{where} is not valid: {error['msg']}.", param=where) from exc
-
-
 def _engine(fleet: Fleet, mode: str) -> dict[str, Any]:
     return {
         "state": fleet.state,
@@ -298,14 +292,6 @@ def _engine(fleet: Fleet, mode: str) -> dict[str, Any]:
         "last_wake_seconds": fleet.last_wake_seconds,
         "idle_seconds": fleet.idle_seconds,
     }
-
-
-def _body_of(model: type[BaseModel], *, required: bool) -> dict[str, Any]:
-    return {"requestBody": {"required": required, "content": {"application/json": {"schema": model.model_json_schema()}}}}
-
-
-def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": schemas.Error, "description": _SAID[status]} for status in statuses}
 
 
 def _pointers(pointers: Mapping[str, Pointer]) -> dict[str, Any]:

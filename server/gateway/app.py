@@ -10,9 +10,11 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from adapters.registry import Base, RegistryError
+from adapters.registry import Base, DatabaseError, RegistryError
+from server.accounts import ConfiguredKey, KeyRing, KeyStore, KeysUnavailable, Own, Scope
 from server.fleet.fleet import Fleet
 from server.gateway.admin import build_admin_router
+from server.gateway.admin_rights import Rights
 from server.gateway.auth import Authenticator
 from server.gateway.completions import Completions
 from server.gateway.directory import Directory
@@ -20,12 +22,14 @@ from server.gateway.errors import RegistryUnavailable
 from server.gateway.foresight import Foresight
 from server.gateway.form import largest_weights
 from server.gateway.front import Front
+from server.gateway.key_desk import KeyDesk
 from server.gateway.loader import Loader
 from server.gateway.metrics import Metrics
 from server.gateway.moves import Moves
 from server.gateway.parse import chat_dialect, completion_dialect, evaluation_dialect
 from server.gateway.registry import Registry
 from server.gateway.routes import build_router, install_error_handlers
+from server.gateway.salts import Salts
 from server.gateway.settings import GatewaySettings
 from server.gateway.tokens import PromptMeter
 from server.gateway.trial import Trial
@@ -42,20 +46,22 @@ def create_app(
     *,
     fleet: Fleet,
     registry: Registry,
+    keys: KeyStore,
     base: Base,
     max_rank: int,
     scratch: Path | None = None,
     refresh_every: float = 0.5,
 ) -> Front:
-    """The ASGI application. Its lifespan opens and closes `fleet`; `registry` is closed by whoever opened it.
+    """The ASGI application. Its lifespan opens and closes `fleet`; `registry` and what is below `keys` are closed by whoever opened them.
+
+    Who is let in: the keys of the table, and those that the settings name.
 
     `max_rank`: the largest that the engine serves. `scratch`: an existing folder for uploads on their way, None for the system's
     temporary one. `refresh_every`: seconds between two looks at the registry.
-    Raises ValueError without a chat key, BaseError if the base's tokenizer or chat template cannot be used.
+    Raises BaseError if the base's tokenizer or chat template cannot be used.
     """
-    if settings.api_key is None:
-        raise ValueError("There is no chat key: set TROUPE_API_KEY.")
-    authenticator = Authenticator(chat=settings.api_key, evaluate=settings.evaluate_key, admin=settings.admin_key)
+    ring = KeyRing(keys, configured=configured_keys(settings), trust=settings.key_trust)
+    authenticator, desk = Authenticator(ring), KeyDesk(ring, keys)
     directory = Directory(registry, base_fingerprint=base.fingerprint, started=int(time.time()))
     metrics = Metrics(fleet, directory)
     upstream = Upstream(
@@ -67,22 +73,18 @@ def create_app(
     moves = Moves(registry, directory, trial, loader, metrics, base=base, max_rank=max_rank)
     uploads = Uploads(weights_bytes=largest_weights(base, max_rank), timeout=settings.body_timeout, scratch=scratch)
     warmer = Warmer(directory, fleet, upstream, loader)
-    beside = (lambda: directory.follow(every=refresh_every), warmer.run, foresight.run, metrics.follow_wakes)
-    running = partial(_running, fleet=fleet, directory=directory, upstream=upstream, beside=beside)
+    beside = (lambda: directory.follow(every=refresh_every), ring.follow, warmer.run, foresight.run, metrics.follow_wakes)
+    running = partial(_running, fleet=fleet, directory=directory, ring=ring, desk=desk, upstream=upstream, beside=beside)
     rest = FastAPI(title="Troupe", version=VERSION, lifespan=running, openapi_url=None, redirect_slashes=False)
-    rest.include_router(
-        build_router(
-            authenticator=authenticator,
-            directory=directory,
-            fleet=fleet,
-            foresight=foresight,
-            metrics=metrics,
-            body_timeout=settings.body_timeout,
-        )
+    timeout = settings.body_timeout
+    routes = build_router(
+        authenticator=authenticator, directory=directory, ring=ring, fleet=fleet, foresight=foresight, metrics=metrics, body_timeout=timeout
     )
+    rest.include_router(routes)
     rest.include_router(
         build_admin_router(
-            authenticator=authenticator,
+            rights=Rights(authenticator),
+            desk=desk,
             directory=directory,
             registry=registry,
             fleet=fleet,
@@ -90,13 +92,19 @@ def create_app(
             base_name=base.path.name,
             moves=moves,
             uploads=uploads,
-            body_timeout=settings.body_timeout,
+            body_timeout=timeout,
             document=rest.openapi,
         )
     )
     install_error_handlers(rest)
     direct = _endpoints(settings, base, authenticator=authenticator, directory=directory, fleet=fleet, upstream=upstream)
     return Front(direct, rest, metrics=metrics, max_head_bytes=settings.max_head_bytes)
+
+
+def configured_keys(settings: GatewaySettings) -> list[ConfiguredKey]:
+    """Those that the settings name."""
+    named = ((Own.CHAT, settings.api_key), (Own.EVALUATE, settings.evaluate_key), (Own.ADMIN, settings.admin_key))
+    return [ConfiguredKey(own.value, key.get_secret_value(), own.scopes) for own, key in named if key is not None]
 
 
 def _endpoints(
@@ -112,12 +120,12 @@ def _endpoints(
         fleet=fleet,
         upstream=upstream,
         context_length=min(settings.context_length or base.context_length, base.context_length),
-        salt_key=secrets.token_bytes(32),  # as long-lived as any KV cache that it separates
+        salts=Salts(secrets.token_bytes(32)),  # as long-lived as any KV cache that it separates
     )
     chat, text, evaluation = (dialect(base.vocab_size) for dialect in (chat_dialect, completion_dialect, evaluation_dialect))
     return {
-        "/v1/chat/completions": completions("/v1/chat/completions", chat, for_evaluation=chat),
-        "/v1/completions": completions("/v1/completions", text, for_evaluation=evaluation),
+        "/v1/chat/completions": completions("/v1/chat/completions", chat, for_evaluation=chat, scopes=(Scope.CHAT,)),
+        "/v1/completions": completions("/v1/completions", text, for_evaluation=evaluation, scopes=(Scope.CHAT, Scope.EVALUATE)),
     }
 
 
@@ -127,11 +135,15 @@ async def _running(
     *,
     fleet: Fleet,
     directory: Directory,
+    ring: KeyRing,
+    desk: KeyDesk,
     upstream: Upstream,
     beside: Sequence[Callable[[], Coroutine[None, None, None]]],
 ) -> AsyncIterator[None]:
     """What runs beside the requests, from before the first to after the last."""
     await fleet.open()
+    with suppress(DatabaseError, KeysUnavailable):  # nobody is let in until they can be read
+        await ring.refresh()
     with suppress(RegistryError, RegistryUnavailable):  # without it, callers are told to come again
         await directory.refresh()
     tasks = [asyncio.create_task(work()) for work in beside]
@@ -141,5 +153,8 @@ async def _running(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await desk.close()
+        with suppress(DatabaseError):  # nothing depends on it
+            await ring.note_used()
         await upstream.close()
         await fleet.close()

@@ -1,53 +1,40 @@
-"""Who is calling: a key becomes a principal. Knows three keys, their hashes only; tables of keys are not here."""
+"""Who is calling: the key in a request's head becomes a principal. In memory only; what is true of keys, the ring knows."""
 
-import hashlib
-import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import StrEnum
 
-from pydantic import SecretStr
-
+from server.accounts import MAX_LENGTH, InvalidKey, KeyRing, KeysUnavailable, Principal, Scope
+from server.gateway import errors
 from server.gateway.errors import Forbidden, Unauthorized
-from server.gateway.settings import MAX_KEY_LENGTH
-
-
-class Scope(StrEnum):
-    CHAT = "chat"
-    EVALUATE = "evaluate"
-    ADMIN = "admin"
-
-
-@dataclass(frozen=True)
-class Principal:
-    """Somebody whose key was right. No scope contains another: an admin key cannot chat, and an evaluate key has two scopes."""
-
-    scopes: frozenset[Scope]
+from server.gateway.record import SCOPE_KEY
+from server.gateway.reply import Scope as AsgiScope
 
 
 class Authenticator:
-    """Compares keys by their SHA-256, all of them every time, in constant time."""
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring = ring
 
-    def __init__(self, *, chat: SecretStr | None, admin: SecretStr | None, evaluate: SecretStr | None = None) -> None:
-        keys = (({Scope.CHAT}, chat), ({Scope.CHAT, Scope.EVALUATE}, evaluate), ({Scope.ADMIN}, admin))
-        self._known = [(scopes, _hash(key.get_secret_value().encode())) for scopes, key in keys if key is not None]
+    def admit(self, request: AsgiScope, *scopes: Scope) -> Principal:
+        """The caller of this request, if its key has one of `scopes`. Its id, never the key, is noted for the log.
 
-    def require(self, scope: Scope, headers: Iterable[tuple[bytes, bytes]]) -> Principal:
-        """The caller, if its key opens `scope`. `headers`: lower-case names, as in ASGI. Raises Unauthorized or Forbidden."""
+        Which communities the key is for is not looked at here. Raises Unauthorized, Forbidden or KeysUnavailable.
+        """
+        caller = self.identify(request["headers"])
+        request[SCOPE_KEY].key_id = caller.key_id
+        if caller.scopes.isdisjoint(scopes):
+            words = " or ".join(scopes)
+            raise Forbidden(f"This key is not for {words} calls: use the {words} key.")
+        return caller
+
+    def identify(self, headers: Iterable[tuple[bytes, bytes]]) -> Principal:
+        """`headers`: lower-case names, as in ASGI. Raises Unauthorized or KeysUnavailable."""
         given = [value for name, value in headers if name == b"authorization"]
         kind, _, key = (given[0] if len(given) == 1 else b"").partition(b" ")
         key = key.strip()
-        if kind.lower() != b"bearer" or not 0 < len(key) <= MAX_KEY_LENGTH:
+        if kind.lower() != b"bearer" or not 0 < len(key) <= MAX_LENGTH:
             raise Unauthorized("Send your API key in a header of this form: Authorization: Bearer YOUR_KEY.")
-        digest = _hash(key)
-        matching = [known for known, expected in self._known if hmac.compare_digest(digest, expected)]
-        scopes = frozenset().union(*matching)
-        if not scopes:
-            raise Unauthorized("This API key is not known here.")
-        if scope not in scopes:
-            raise Forbidden(f"This key is not for {scope} calls: use the {scope} key.")
-        return Principal(scopes)
-
-
-def _hash(key: bytes) -> bytes:
-    return hashlib.sha256(key).digest()
+        try:
+            return self._ring.find(key.decode("latin-1"))
+        except InvalidKey as exc:
+            raise Unauthorized(str(exc)) from exc
+        except KeysUnavailable as exc:
+            raise errors.KeysUnavailable(str(exc), retry_after=exc.retry_after) from exc

@@ -5,13 +5,12 @@ touched, and woken, by the last two only.
 """
 
 import asyncio
-import hashlib
-import hmac
 import json
 
+from server.accounts import Principal, Scope
 from server.fleet.fleet import Fleet
 from server.gateway.answer import answer, while_connected
-from server.gateway.auth import Authenticator, Principal, Scope
+from server.gateway.auth import Authenticator
 from server.gateway.body import CallerGone, read_body
 from server.gateway.canary import conversation_key
 from server.gateway.directory import Directory
@@ -24,6 +23,7 @@ from server.gateway.record import SCOPE_KEY, Record
 from server.gateway.relay import Call
 from server.gateway.reply import Receive, Reply, Send
 from server.gateway.reply import Scope as AsgiScope
+from server.gateway.salts import Salts
 from server.gateway.settings import GatewaySettings
 from server.gateway.strict_json import read_object
 from server.gateway.tokens import PromptMeter
@@ -39,6 +39,7 @@ class Completions:
         dialect: Dialect,
         *,
         for_evaluation: Dialect,
+        scopes: tuple[Scope, ...],
         settings: GatewaySettings,
         authenticator: Authenticator,
         directory: Directory,
@@ -46,11 +47,13 @@ class Completions:
         fleet: Fleet,
         upstream: Upstream,
         context_length: int,
-        salt_key: bytes,
+        salts: Salts,
     ) -> None:
+        """`scopes`: a key needs one of them."""
         self._path = path
         self._dialect = dialect
         self._for_evaluation = for_evaluation
+        self._scopes = scopes
         self._settings = settings
         self._authenticator = authenticator
         self._directory = directory
@@ -58,13 +61,13 @@ class Completions:
         self._fleet = fleet
         self._upstream = upstream
         self._context_length = context_length
-        self._salt_key = salt_key
+        self._salts = salts
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             raise MethodNotAllowed(f"Use POST for {self._path}.", allow="POST")
         settings = self._settings
-        caller = self._authenticator.require(Scope.CHAT, scope["headers"])
+        caller = self._authenticator.admit(scope, *self._scopes)
         deadline = read_deadline(scope["headers"], usual=settings.deadline, most=settings.max_deadline)
         record: Record = scope[SCOPE_KEY]
         try:
@@ -85,10 +88,12 @@ class Completions:
         """What the caller asks; of its own words nothing else is kept while it waits. Raises GatewayError or CallerGone."""
         raw = await read_body(scope, receive, limit=self._settings.max_body_bytes, timeout=self._settings.body_timeout)
         dialect = self._for_evaluation if Scope.EVALUATE in caller.scopes else self._dialect
-        return await self._prepare(read_generation(read_object(raw), dialect), dialect, record)
+        return await self._prepare(read_generation(read_object(raw), dialect), dialect, caller, record)
 
-    async def _prepare(self, generation: Generation, dialect: Dialect, record: Record) -> Call:
-        target = self._directory.find(generation.model, lambda: conversation_key(generation.prompts[0], generation.user))
+    async def _prepare(self, generation: Generation, dialect: Dialect, caller: Principal, record: Record) -> Call:
+        target = self._directory.find(
+            generation.model, lambda: conversation_key(generation.prompts[0], generation.user), within=caller.communities
+        )
         record.model, record.adapter = target.model, target.adapter
         prompts = [self._meter.plain(prompt) for prompt in generation.prompts]
         lengths = await self._lengths(prompts)
@@ -100,7 +105,7 @@ class Completions:
             engine_name=target.engine_name,
             prompts=prompts,
             max_tokens=max_tokens,
-            cache_salt=hmac.new(self._salt_key, target.tenant.encode(), hashlib.sha256).hexdigest(),
+            cache_salt=self._salts.salt(caller, target.tenant),
         )
         return Call(
             path=self._path,

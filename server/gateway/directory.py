@@ -87,24 +87,26 @@ class Directory:
                 self._failure = "The registry cannot be read: the gateway's log says why."
             await asyncio.sleep(every)
 
-    def find(self, model: str, conversation: Callable[[], str]) -> Target:
+    def find(self, model: str, conversation: Callable[[], str], *, within: frozenset[str] | None) -> Target:
         """`conversation` gives the key by which a canary is chosen; it is called only where one takes a share.
 
-        Raises ModelNotFound, with the same words for a name that cannot be and one that is not there, or RegistryUnavailable.
+        `within`, here and below: the communities whose models the caller may see, None for all.
+        Raises ModelNotFound, with the same words for a name that cannot be, one that is not there and one that is not the caller's, or
+        RegistryUnavailable.
         """
         if model == BASE:
             return Target(model, adapter=BASE, engine_name=BASE, tenant=BASE)
-        manifest = self._resolve(model, conversation)
+        manifest = self._resolve(model, conversation, within)
         return Target(model, adapter=str(manifest.ref), engine_name=manifest.engine_name, tenant=manifest.community)
 
-    def likely(self, model: str) -> list[Manifest]:
+    def likely(self, model: str, *, within: frozenset[str] | None) -> list[Manifest]:
         """The versions that may answer to `model`: none for the base, several while a canary takes a share of it.
 
         Raises ModelNotFound or RegistryUnavailable.
         """
         if model == BASE:
             return []
-        found = [self._resolve(model, None)]
+        found = [self._resolve(model, None, within)]
         ref = parse_model(model)
         if ref.alias == LIVE and ref.version is None:
             canary = self._canary(self._known(), ref.community, None)
@@ -112,29 +114,31 @@ class Directory:
                 found.append(canary)
         return found
 
-    def models(self) -> list[dict[str, Any]]:
+    def models(self, *, within: frozenset[str] | None) -> list[dict[str, Any]]:
         """The base and every community with a live adapter, in OpenAI's shape."""
-        entries = [self.model(BASE)]
+        entries = [self.model(BASE, within=within)]
         for community in self._known().communities():
             with suppress(ModelNotFound):
-                entries.append(self.model(community))
+                entries.append(self.model(community, within=within))
         return entries
 
-    def model(self, model: str) -> dict[str, Any]:
+    def model(self, model: str, *, within: frozenset[str] | None) -> dict[str, Any]:
         """One entry of `models`, also for a version or an alias. Raises ModelNotFound or RegistryUnavailable."""
         created, owner = self._started, "troupe"
         if model != BASE:
-            manifest = self._resolve(model, None)
+            manifest = self._resolve(model, None, within)
             created, owner = int(datetime.fromisoformat(manifest.published_at).timestamp()), manifest.community
         return {"id": model, "object": "model", "created": created, "owned_by": owner}
 
     def is_served(self, manifest: Manifest) -> bool:
         return manifest.state is State.PUBLISHED and manifest.base_fingerprint == self._base_fingerprint
 
-    def _resolve(self, model: str, conversation: Callable[[], str] | None) -> Manifest:
+    def _resolve(self, model: str, conversation: Callable[[], str] | None, within: frozenset[str] | None) -> Manifest:
         snapshot = self._known()
         try:
             ref = parse_model(model)
+            if within is not None and ref.community not in within:
+                raise _not_found(model)
             if conversation is not None and ref.alias == LIVE and ref.version is None:
                 canary = self._canary(snapshot, ref.community, conversation)
                 if canary is not None:

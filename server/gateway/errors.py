@@ -8,6 +8,7 @@ GatewayError
 ├── Forbidden                 403
 ├── ModelNotFound             404
 ├── AdapterNotFound           404  of the admin API
+├── KeyNotFound               404  of the admin API
 ├── RouteNotFound             404
 ├── MethodNotAllowed          405
 ├── RequestTimedOut           408
@@ -28,6 +29,7 @@ GatewayError
 │   └── Stopping              503  the gateway itself goes away
 ├── AdapterUnavailable        503  the engine is there, the adapter did not load
 ├── RegistryUnavailable       503  the store or the database is away
+├── KeysUnavailable           503  whose key it is cannot be said, or not be changed, now
 └── EngineTimedOut            504
 
 The one translation to OpenAI's body, status and headers. Every text comes from this repository: what the engine says of an error
@@ -38,6 +40,7 @@ import json
 from typing import Any
 
 from adapters import registry
+from server.accounts import errors as accounts
 from server.fleet import errors as fleet
 
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -116,6 +119,13 @@ class AdapterNotFound(GatewayError):
     status = 404
     type = "invalid_request_error"
     code = "adapter_not_found"
+    headers = (_NO_RETRY,)
+
+
+class KeyNotFound(GatewayError):
+    status = 404
+    type = "invalid_request_error"
+    code = "key_not_found"
     headers = (_NO_RETRY,)
 
 
@@ -238,6 +248,10 @@ class RegistryUnavailable(_Unavailable):
     code = "registry_unavailable"
 
 
+class KeysUnavailable(_Unavailable):
+    code = "keys_unavailable"
+
+
 class EngineTimedOut(GatewayError):
     status = 504
     type = "timeout"
@@ -264,6 +278,20 @@ _OF_REGISTRY: dict[type[registry.RegistryError], type[GatewayError]] = {
     registry.Conflict: Conflict,
 }
 """Those whose own sentence is fit for a caller: it names communities, versions and aliases only."""
+
+
+def from_accounts(error: accounts.AccountsError) -> GatewayError:
+    """What the admin API says of an AccountsError."""
+    kind = _OF_ACCOUNTS.get(type(error))
+    return InternalError(WENT_WRONG) if kind is None else kind(str(error))
+
+
+_OF_ACCOUNTS: dict[type[accounts.AccountsError], type[GatewayError]] = {
+    accounts.BadGrant: InvalidRequest,
+    accounts.UnknownKey: KeyNotFound,
+    accounts.KeyEnded: Conflict,
+}
+"""Those whose own sentence is fit for a caller."""
 
 
 def from_fleet(error: fleet.FleetError) -> GatewayError:

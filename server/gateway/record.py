@@ -17,6 +17,8 @@ class Record:
     """Ours. A caller's own id is neither used nor passed on."""
     began: float = field(default_factory=time.perf_counter)
     status: int = 0
+    key_id: str | None = None
+    """Whose key it came with: the part of it that may be shown."""
     model: str | None = None
     adapter: str | None = None
     """Which version answers, `zizou@7` or `base`: the caller gets it in a header, errors included."""
@@ -56,6 +58,8 @@ class Record:
     def line(self) -> str:
         """One line, whatever the caller sent."""
         parts = [f"request={self.request_id}", self.method, ascii(self.path[:200]), str(self.status), f"{self.seconds():.3f}s"]
+        if self.key_id is not None:
+            parts.append(f"key={self.key_id}")
         if self.model is not None:
             parts.append(f"model={self.model}")
         if self.adapter is not None:

@@ -9,9 +9,10 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from adapters.registry import RegistryError
+from server.accounts import KeyRing, Principal, Scope
 from server.fleet.engine import EngineState
 from server.fleet.fleet import Fleet
-from server.gateway.auth import Authenticator, Principal, Scope
+from server.gateway.auth import Authenticator
 from server.gateway.body import CallerGone, read_body
 from server.gateway.directory import Directory
 from server.gateway.errors import (
@@ -36,26 +37,33 @@ WARM_BYTES = 4 << 10
 
 
 def build_router(
-    *, authenticator: Authenticator, directory: Directory, fleet: Fleet, foresight: Foresight, metrics: Metrics, body_timeout: float
+    *,
+    authenticator: Authenticator,
+    directory: Directory,
+    ring: KeyRing,
+    fleet: Fleet,
+    foresight: Foresight,
+    metrics: Metrics,
+    body_timeout: float,
 ) -> APIRouter:
     """All routes. What takes no `Principal` is open on purpose: health and metrics name nobody."""
 
-    def chat(request: Request) -> Principal:
-        return authenticator.require(Scope.CHAT, request.headers.raw)
+    def talker(request: Request) -> Principal:
+        return authenticator.admit(request.scope, Scope.CHAT, Scope.EVALUATE)
 
     router = APIRouter()
 
     @router.get("/v1/models")
-    async def list_models(_: Annotated[Principal, Depends(chat)]) -> dict[str, Any]:
-        """The base and every community with a live adapter."""
-        return {"object": "list", "data": directory.models()}
+    async def list_models(caller: Annotated[Principal, Depends(talker)]) -> dict[str, Any]:
+        """The base and every community of the key's that has a live adapter."""
+        return {"object": "list", "data": directory.models(within=caller.communities)}
 
     @router.get("/v1/models/{model}")
-    async def get_model(model: str, _: Annotated[Principal, Depends(chat)]) -> dict[str, Any]:
-        return directory.model(model)
+    async def get_model(model: str, caller: Annotated[Principal, Depends(talker)]) -> dict[str, Any]:
+        return directory.model(model, within=caller.communities)
 
     @router.post("/v1/warm")
-    async def warm(request: Request, _: Annotated[Principal, Depends(chat)]) -> JSONResponse:
+    async def warm(request: Request, caller: Annotated[Principal, Depends(talker)]) -> JSONResponse:
         """Somebody is about to ask this model: wake the engine and load its adapter, and do not have the caller wait for that."""
         content = read_object(await read_body(request.scope, request.receive, limit=WARM_BYTES, timeout=body_timeout))
         for name in content.keys() - {"model"}:
@@ -63,7 +71,7 @@ def build_router(
         model = content.get("model")
         if not isinstance(model, str):
             raise InvalidRequest("model must be a string.", param="model")
-        manifests = directory.likely(model)
+        manifests = directory.likely(model, within=caller.communities)
         if fleet.stopping:
             raise Stopping
         foresight.expect(manifests)
@@ -79,7 +87,7 @@ def build_router(
     async def ready() -> JSONResponse:
         """200 while requests are taken, which an engine that sleeps does not prevent, else 503."""
         state = fleet.state
-        is_ready = state is not EngineState.FAILED and not fleet.stopping and directory.snapshot is not None
+        is_ready = state is not EngineState.FAILED and not fleet.stopping and directory.snapshot is not None and ring.is_trusted
         return JSONResponse({"ready": is_ready, "engine": state}, status_code=200 if is_ready else 503)
 
     @router.get("/metrics")

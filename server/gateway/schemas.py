@@ -1,10 +1,12 @@
 """The admin API's documents, as OpenAPI describes them. What is answered is held against them by tests."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from adapters.registry import State
+from server.accounts.keys import MAX_NAME, MAX_OVERLAP, OVERLAP
+from server.accounts.principal import MAX_COMMUNITIES
 
 Share = Annotated[float, Field(ge=0, le=100, strict=True, description="Percent of what asks for `live`.")]
 
@@ -15,7 +17,9 @@ def _printable(text: str) -> str:
     return text
 
 
-Author = Annotated[str, Field(max_length=100, description="Who does this, for the record."), AfterValidator(_printable)]
+Author = Annotated[
+    str, Field(max_length=100, description="Who does this, for the record; without it, the key."), AfterValidator(_printable)
+]
 
 
 Reason = Annotated[str, Field(max_length=300), AfterValidator(_printable)]
@@ -131,7 +135,7 @@ class MoveAlias(Document):
 
     version: int = Field(ge=1, lt=1 << 31, strict=True)
     share: Share | None = Field(default=None, description="Needed for `canary`, and for nothing else.")
-    by: Author = "admin"
+    by: Author = ""
     override: Reason = Field(default="", description="Why it may be `live` or `canary` though it failed its gates; kept with the version.")
 
 
@@ -143,7 +147,68 @@ class Quarantine(Document):
 
 class Rollback(Document):
     alias: str = Field(default="live", max_length=32)
-    by: Author = "admin"
+    by: Author = ""
+
+
+ScopeName = Literal["chat", "evaluate", "publish", "admin"]
+"""Each `Scope`, written out: an enumeration would be a reference in a schema that stands alone."""
+MAX_LIFE = 10 * 365 * 86_400
+"""Seconds. For longer, a key without an end is meant."""
+
+
+class Key(Document):
+    """All that is known of a key but its secret."""
+
+    id: str
+    name: str
+    scopes: list[ScopeName]
+    communities: list[str] | None = Field(description="null for all that there are and will be.")
+    created_at: str = Field(description="UTC, ISO 8601, as all times here.")
+    created_by: str
+    expires_at: str | None
+    revoked_at: str | None
+    revoked_by: str | None
+    replaced_by: str | None = Field(description="The id of the key that was made in its place.")
+    last_used_at: str | None = Field(description="Correct to a minute.")
+    opens: bool = Field(description="Neither revoked nor expired.")
+
+
+class Keys(Document):
+    keys: list[Key]
+
+
+class CreatedKey(Key):
+    key: str = Field(description="The key itself. It is shown this once and cannot be had again.")
+
+
+class RotatedKey(CreatedKey):
+    replaces: Key
+
+
+class NewKey(Document):
+    """A key to be made."""
+
+    name: str = Field(min_length=1, max_length=MAX_NAME, description="Whom or what it is for.")
+    scopes: list[ScopeName] = Field(min_length=1, max_length=4, description="`admin` goes together with `publish` only.")
+    communities: list[str] | None = Field(
+        min_length=1, max_length=MAX_COMMUNITIES, description="To be named, or null for all that there are and will be."
+    )
+    expires_in: int | None = Field(default=None, ge=1, le=MAX_LIFE, strict=True, description="Seconds from now; without it, it has no end.")
+
+    @field_validator("name")
+    @classmethod
+    def _is_printable(cls, name: str) -> str:
+        return _printable(name)
+
+
+class Rotate(Document):
+    overlap: int = Field(
+        default=int(OVERLAP.total_seconds()),
+        ge=0,
+        le=int(MAX_OVERLAP.total_seconds()),
+        strict=True,
+        description="Seconds that the old key goes on opening, unless it ends before.",
+    )
 
 
 class EngineStatus(Document):
@@ -163,8 +228,13 @@ class RegistryStatus(Document):
     failure: str | None
 
 
+class KeysStatus(Document):
+    failure: str | None = Field(description="Why the table of keys cannot be read; after a while nobody is let in then.")
+
+
 class Status(Document):
     engine: EngineStatus
     registry: RegistryStatus
+    keys: KeysStatus
     base: str
     models: list[str]

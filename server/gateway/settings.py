@@ -11,7 +11,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-MAX_KEY_LENGTH = 512
+from server.accounts import MAX_LENGTH
+from server.accounts.ring import TRUST_SECONDS
+
+MAX_KEY_LENGTH = MAX_LENGTH
 
 
 class Mode(StrEnum):
@@ -36,11 +39,15 @@ class GatewaySettings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     api_key: SecretStr | None = None
-    """The chat key of this installation."""
+    """A key that chats with all communities, beside those in the table of keys."""
     evaluate_key: SecretStr | None = None
-    """Chats too, and may ask /v1/completions for log-probabilities of prompts; without it nobody may."""
+    """Likewise; chats too, and may ask /v1/completions for log-probabilities of prompts."""
     admin_key: SecretStr | None = None
-    """Opens /admin and nothing else; without it /admin stays shut."""
+    """Likewise; opens /admin and nothing else."""
+    key_pepper: SecretStr = SecretStr("")
+    """Hashed with every key of the table, the same for all gateways of one database; empty for a file below `home`."""
+    key_trust: float = Field(default=TRUST_SECONDS, ge=2.0, allow_inf_nan=False)
+    """How long a key is believed while the table cannot be read."""
 
     base: str = ""
     """Directory of the base, or its name on the hub; empty for the demo."""

@@ -126,12 +126,15 @@ def test_keys_come_from_outside_and_only_where_they_are_needed(compose: dict[str
         "engine": {"TROUPE_ENGINE_API_KEY"},
         "bot": {"TROUPE_API_KEY", "TROUPE_BOT_TOKEN"},
     }
+    pepper = {name: service["environment"].get("TROUPE_KEY_PEPPER") for name, service in compose["services"].items()}
+    assert pepper == {"gateway": "${TROUPE_KEY_PEPPER:-}", "engine": None, "bot": None}
     example = {line.partition("=")[0] for line in (DEPLOY / ".env.example").read_text().splitlines() if "=" in line}
     for service in compose["services"].values():
         for key, value in service["environment"].items():
             if key.endswith(("_KEY", "_TOKEN")):
                 assert value.startswith(f"${{{key}:")
                 assert key in example
+    assert "TROUPE_KEY_PEPPER" in example
 
 
 def test_the_engine_cannot_write_what_it_serves(compose: dict[str, Any]) -> None:

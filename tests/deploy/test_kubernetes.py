@@ -163,8 +163,8 @@ def test_no_secret_is_in_the_repository() -> None:
     keys = {
         name: [v["valueFrom"]["secretKeyRef"]["key"] for v in container(name)["env"] if "valueFrom" in v] for name in ("gateway", "engine")
     }
-    assert keys == {"gateway": ["api-key", "admin-key", "engine-key"], "engine": ["engine-key"]}
-    assert not re.search("KEY|TOKEN", " ".join(named("ConfigMap", "troupe-settings")["data"]))
+    assert keys == {"gateway": ["api-key", "admin-key", "key-pepper", "engine-key"], "engine": ["engine-key"]}
+    assert not re.search("KEY|TOKEN|PEPPER", " ".join(named("ConfigMap", "troupe-settings")["data"]))
 
 
 def test_kustomize_builds_what_the_files_say() -> None:

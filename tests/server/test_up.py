@@ -1,5 +1,6 @@
 """`troupe up` that cannot start: one sentence, exit code 1, nothing left, and the next start is not in its way."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -10,8 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from server.keys import kept_key
+from server.gateway.settings import GatewaySettings
+from server.keys import Shown, opened_keys, own_keys
 from tests.adapters.registry.tiny import write_base
 from tests.end_to_end.stack import processes_of
 
@@ -169,11 +172,43 @@ def test_two_at_once_in_one_home(home: Path, base: Path) -> None:
         assert first.wait(20) == 130
 
 
-def test_a_key_is_made_once_and_for_the_owner_s_eyes(tmp_path: Path) -> None:
-    """The file is readable by nobody else; a second start finds the same key."""
-    key = kept_key(tmp_path / "keys" / "chat")
-    assert key.startswith("tr_")
-    assert len(key) > 32
-    assert kept_key(tmp_path / "keys" / "chat") == key
-    assert (tmp_path / "keys" / "chat").stat().st_mode & 0o077 == 0
+def test_a_pepper_that_is_gone(home: Path, base: Path) -> None:
+    """Every key of the table would be refused, and nobody would know why."""
+    asyncio.run(_make_keys(home))
+    (home / "keys" / "pepper").unlink()
+    assert "TROUPE_KEY_PEPPER" in sentence_of(run_up(home, TROUPE_BASE=str(base), TROUPE_ENGINE_QUANTIZATION="none"))
+
+
+def test_a_key_file_that_holds_no_key(home: Path, base: Path) -> None:
+    """It is named, and what is in it is not shown."""
+    (home / "keys").mkdir(parents=True)
+    (home / "keys" / "admin").write_text("my own password\n")
+    ran = run_up(home, TROUPE_BASE=str(base), TROUPE_ENGINE_QUANTIZATION="none")
+    assert str(home / "keys" / "admin") in sentence_of(ran)
+    assert "password" not in ran.stdout + ran.stderr
+
+
+async def _make_keys(home: Path) -> Shown:
+    settings = GatewaySettings(home=home)
+    async with opened_keys(settings) as store:
+        return await own_keys(settings, store)
+
+
+async def test_keys_are_made_once_and_for_the_owner_s_eyes(tmp_path: Path) -> None:
+    """The admin key is shown by the start that made it only, the chat key by each; the files are readable by nobody else."""
+    first, second = await _make_keys(tmp_path), await _make_keys(tmp_path)
+    assert first.chat.startswith("tr_")
+    assert first.admin.startswith("tr_")
+    assert (second.chat, second.admin) == (first.chat, "")
+    for name in ("chat", "evaluate", "admin", "pepper"):
+        assert (tmp_path / "keys" / name).stat().st_mode & 0o077 == 0
     assert (tmp_path / "keys").stat().st_mode & 0o077 == 0
+
+
+async def test_keys_that_are_set_are_not_made(tmp_path: Path) -> None:
+    """Nor is an admin key shown that somebody chose."""
+    settings = GatewaySettings(home=tmp_path, api_key=SecretStr("mine"), evaluate_key=SecretStr("too"), admin_key=SecretStr("also"))
+    async with opened_keys(settings) as store:
+        assert await own_keys(settings, store) == Shown("mine", "")
+        assert await store.list() == ()
+    assert sorted(path.name for path in (tmp_path / "keys").iterdir()) == ["pepper"]

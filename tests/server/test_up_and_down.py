@@ -35,19 +35,24 @@ class Up:
 
 
 @asynccontextmanager
-async def running(tmp_path: Path, engine: FakeEngine, **settings: str) -> AsyncIterator[Up]:
+async def running(tmp_path: Path, engine: FakeEngine, **settings: str | None) -> AsyncIterator[Up]:
+    """None: not set."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TROUPE_")}
-    told = {
+    base = tmp_path / "base"
+    if not base.exists():
+        write_base(base)
+    told: dict[str, str | None] = {
         "TROUPE_HOME": str(tmp_path / "home"),
         "TROUPE_PORT": "0",
-        "TROUPE_BASE": str(write_base(tmp_path / "base")),
+        "TROUPE_BASE": str(base),
         "TROUPE_ENGINE_QUANTIZATION": "none",
         "TROUPE_ENGINE_URL": engine.url,
         "TROUPE_API_KEY": CHAT_KEY,
         **settings,
     }
+    environment = inherited | {name: value for name, value in told.items() if value is not None}
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(TROUPE, "up", env={**inherited, **told}, stdout=pipe, stderr=asyncio.subprocess.DEVNULL)
+    process = await asyncio.create_subprocess_exec(TROUPE, "up", env=environment, stdout=pipe, stderr=asyncio.subprocess.DEVNULL)
     assert process.stdout is not None
     try:
         said = ""
@@ -72,6 +77,27 @@ async def test_a_signal_is_a_good_end(tmp_path: Path, each: signal.Signals) -> N
         assert "somebody else's" in up.said
         assert (await http.get("/health/live")).status_code == 200
         assert await up.end(each) == 0
+
+
+async def test_the_admin_key_is_shown_once(tmp_path: Path) -> None:
+    """By the first start, and it opens what the next start serves; the chat key of the greeting opens too, each time."""
+    said = []
+    for _ in range(2):
+        async with (
+            FakeEngine(FakeSettings()) as engine,
+            running(tmp_path, engine, TROUPE_API_KEY=None) as up,
+            httpx.AsyncClient(base_url=up.url, timeout=60) as http,
+        ):
+            said.append(up.said)
+            (admin,) = re.findall(r"^  (tr_\S+)$", said[0], flags=re.MULTILINE)
+            chat = re.search(r"key\s+(tr_\S+)", up.said)
+            assert chat is not None
+            status = await http.get("/admin/v1/status", headers={"authorization": f"Bearer {admin}"})
+            answered = await http.post(CHAT, json=ASK, headers={"authorization": f"Bearer {chat[1]}"})
+            assert (status.status_code, answered.status_code) == (200, 200)
+            assert await up.end(signal.SIGTERM) == 0
+    assert said[0].count(admin) == 1
+    assert admin not in said[1]
 
 
 async def test_a_second_signal_ends_what_still_runs(tmp_path: Path) -> None:

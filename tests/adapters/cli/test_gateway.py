@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from adapters.cli.access import Access
-from adapters.cli.gateway import GatewayRegistrar, checked_url
+from adapters.cli.admin_api import checked_url
+from adapters.cli.gateway import GatewayRegistrar
 from adapters.cli.registrar import Upload
 from adapters.settings import RegistrySettings
 from clients.cli.main import main

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,6 +17,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from adapters.registry import Base, Manifest, read_base
 from loadtests.fake_engine import FakeEngine, FakeSettings
+from server.accounts import KeyStore, open_accounts, open_keys
 from server.fleet.engine import Cause, Endpoint, EngineState, Failure
 from server.fleet.fake import ManualTime, ScriptedEngine
 from server.fleet.fleet import Fleet
@@ -93,6 +94,8 @@ class Stage:
     registry: Registry
     memory: MemoryRegistry
     """The same registry, where it is the one in memory."""
+    keys: KeyStore
+    """The table: what is done to it directly is done behind the gateway's back."""
     base: Base
     http: httpx.AsyncClient
     sdk: AsyncOpenAI
@@ -106,6 +109,13 @@ class Stage:
         self.fake.loaded.clear()
         self.fake.loads.clear()
         self.memory.failure = None
+
+    async def key(self, *scopes: str, communities: Iterable[str] | None = None) -> dict[str, str]:
+        """A new key, as the header that it opens doors with; the gateway made it and knows it."""
+        asked = {"name": "test", "scopes": scopes, "communities": None if communities is None else list(communities)}
+        made = await self.http.post("/admin/v1/keys", json=asked, headers=ADMIN)
+        assert made.status_code == 201, made.text
+        return {"authorization": f"Bearer {made.json()['key']}"}
 
     def sdk_with(self, key: str) -> AsyncOpenAI:
         return self.sdk.with_options(api_key=key)
@@ -202,10 +212,11 @@ async def open_stage(
     settings: GatewaySettings,
     registry: Registry | None = None,
     *,
+    keys: KeyStore | None = None,
     policy: Policy | None = None,
     awake: bool = True,
 ) -> AsyncIterator[Stage]:
-    """`registry`: one to use in place of the one in memory. `awake=False`: its engine sleeps until it is asked for.
+    """`registry`: one to use in place of the one in memory; `keys`: likewise. `awake=False`: the engine sleeps until it is asked for.
 
     The fleet's time stands still unless a test moves it.
     """
@@ -220,11 +231,15 @@ async def open_stage(
     speaks.set()
     fake = FakeEngine(FakeSettings(api_key=ENGINE_KEY), socket=path, core=partial(_once, speaks))
     engine = ScriptedEngine(Endpoint("http://engine", path, ENGINE_KEY), up=fake.start, down=partial(_go_down, fake))
-    with contextlib.closing(listener):
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(contextlib.closing(listener))
+        table = await stack.enter_async_context(_table(keys, folder / "accounts-home"))
         manual = ManualTime()
         fleet = Fleet(engine, replace(policy or Policy(), wake_at_start=awake), clock=manual, pause=manual.pause)
         used = registry or memory
-        app = create_app(settings, fleet=fleet, registry=used, base=base, max_rank=MAX_RANK, scratch=scratch, refresh_every=0.01)
+        app = create_app(
+            settings, fleet=fleet, registry=used, keys=table, base=base, max_rank=MAX_RANK, scratch=scratch, refresh_every=0.01
+        )
         server = Server(server_config(app, settings), fleet=fleet, drain_timeout=settings.drain_timeout)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not serving.done():  # noqa: ASYNC110 (uvicorn has nothing to wait for)
@@ -237,7 +252,9 @@ async def open_stage(
             ):
                 names = [text for each in entries[:4] for text in (each.engine_name, each.digest[7:])]
                 hidden = (*names, ENGINE_KEY, str(folder), str(base.path), "vllm.", "/srv/secret")
-                stage = Stage(scratch, port, server, serving, fake, speaks, engine, fleet, manual, used, memory, base, http, sdk, hidden)
+                stage = Stage(
+                    scratch, port, server, serving, fake, speaks, engine, fleet, manual, used, memory, table, base, http, sdk, hidden
+                )
                 if awake:
                     await stage.until(EngineState.READY)
                 yield stage
@@ -247,6 +264,18 @@ async def open_stage(
         assert (engine.alive, engine.closed, engine.broken) == (False, True, [])
         assert (fleet.waiting, fleet.in_flight) == (0, 0)
         assert list(scratch.iterdir()) == []
+
+
+@asynccontextmanager
+async def _table(keys: KeyStore | None, home: Path) -> AsyncIterator[KeyStore]:
+    if keys is not None:
+        yield keys
+        return
+    accounts = await open_accounts(home)
+    try:
+        yield await open_keys(accounts, home)
+    finally:
+        await accounts.close()
 
 
 async def _once(event: asyncio.Event) -> None:

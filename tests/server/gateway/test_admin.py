@@ -227,3 +227,15 @@ async def test_what_is_over_the_served_rank_is_refused(office: Stage, tmp_path: 
     assert (response.status_code, response.json()["error"]["param"]) == (400, "r")
     assert str(tmp_path) not in response.text
     assert (await office.http.get(ZIZOU, headers=ADMIN)).status_code == 404
+
+
+async def test_who_published_is_on_record(office: Stage, tmp_path: Path) -> None:
+    """The name that was said, or the key."""
+    header = await office.key("publish", communities=["zizou"])
+    path = f"{ROOT}/communities/zizou/adapters"
+    unsaid = await office.http.post(path, files=files(tmp_path / "one", fill=b"\x03"), headers=header)
+    said = await office.http.post(path, files=files(tmp_path / "two", fill=b"\x04"), data={"by": "Ann"}, headers=header)
+    key_id = header["authorization"].split("_")[1]
+    assert [each.json()["published_by"] for each in (unsaid, said)] == [f"key {key_id}", "Ann"]
+    elsewhere = await office.http.post(f"{ROOT}/communities/greybeards/adapters", files=files(tmp_path / "three"), headers=header)
+    assert elsewhere.status_code == 403

@@ -25,6 +25,10 @@ ROUTES = [
     ("DELETE", f"{ZIZOU}/aliases/canary"),
     ("POST", f"{ZIZOU}/rollback"),
     ("POST", f"{ROOT}/gc"),
+    ("GET", f"{ROOT}/keys"),
+    ("POST", f"{ROOT}/keys"),
+    ("POST", f"{ROOT}/keys/abcdefgh1234/rotate"),
+    ("DELETE", f"{ROOT}/keys/abcdefgh1234"),
     ("POST", f"{ROOT}/verify"),
 ]
 

@@ -4,8 +4,9 @@ import asyncio
 
 from click.testing import CliRunner
 
-from server.cli import status, up
+from server.cli import up
 from server.engine.settings import EngineSettings
+from server.status import status
 from tests.server.gateway.stage import ADMIN_KEY, Stage
 
 OURS = frozenset({"base", "home", "store_url", "socket", "host", "port", "api_key", "shm", "lifeline", "sleep_mode"})

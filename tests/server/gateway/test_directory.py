@@ -41,8 +41,8 @@ async def test_finding_asks_nobody(directory: Directory, registry: MemoryRegistr
     registry.failure = DatabaseError("The database is away.")
     looks = registry.looks
     for model, adapter in (("zizou", "zizou@1"), ("zizou@canary", "zizou@2"), ("zizou@2", "zizou@2"), ("base", "base")):
-        assert directory.find(model, unasked).adapter == adapter
-    assert [entry["id"] for entry in directory.models()] == ["base", "greybeards", "zizou"]
+        assert directory.find(model, unasked, within=None).adapter == adapter
+    assert [entry["id"] for entry in directory.models(within=None)] == ["base", "greybeards", "zizou"]
     assert registry.looks == looks
 
 
@@ -52,18 +52,18 @@ async def test_a_canary_gets_its_share_and_live_the_rest(directory: Directory, r
     await directory.refresh()
     for number in range(200):
         expected = "zizou@2" if takes_canary("zizou", 2, 30, str(number)) else "zizou@1"
-        assert directory.find("zizou", key(str(number))).adapter == expected
-        assert directory.find("zizou@live", key(str(number))).adapter == expected
-        assert directory.find("zizou@canary", unasked).adapter == "zizou@2"
-        assert directory.find("zizou@1", unasked).adapter == "zizou@1"
-    assert directory.find("greybeards", unasked).adapter == "greybeards@1"
+        assert directory.find("zizou", key(str(number)), within=None).adapter == expected
+        assert directory.find("zizou@live", key(str(number)), within=None).adapter == expected
+        assert directory.find("zizou@canary", unasked, within=None).adapter == "zizou@2"
+        assert directory.find("zizou@1", unasked, within=None).adapter == "zizou@1"
+    assert directory.find("greybeards", unasked, within=None).adapter == "greybeards@1"
 
 
 async def test_a_target_keeps_the_caller_s_model_and_one_tenant(directory: Directory, registry: MemoryRegistry, base: Base) -> None:
     """Whichever version answers, the cache is the community's."""
     registry.add(manifest(base, "zizou", 2), "canary", share=100)
     await directory.refresh()
-    target = directory.find("zizou", unasked)
+    target = directory.find("zizou", unasked, within=None)
     assert (target.model, target.adapter, target.tenant) == ("zizou", "zizou@2", "zizou")
     assert target.engine_name == manifest(base, "zizou", 2).engine_name
 
@@ -74,19 +74,19 @@ async def test_live_answers_for_a_canary_that_cannot(directory: Directory, regis
     for entry in (replace(manifest(base, "zizou", 2), state=state), manifest(base, "zizou", 2, fingerprint="sha256:" + "e" * 64)):
         registry.add(entry, "canary", share=100)
         await directory.refresh()
-        assert directory.find("zizou", unasked).adapter == "zizou@1"
+        assert directory.find("zizou", unasked, within=None).adapter == "zizou@1"
         with pytest.raises(ModelNotFound):
-            directory.find("zizou@canary", unasked)
+            directory.find("zizou@canary", unasked, within=None)
 
 
 @pytest.mark.parametrize("model", ["strangers", "strangers@1", "unborn", "zizou@3", "zizou@best", "zizou@0", "nobody", "", "base@1"])
 async def test_what_is_not_served_is_not_found_in_the_same_words(directory: Directory, model: str) -> None:
     """Foreign, unborn, unknown or no name at all."""
     with pytest.raises(ModelNotFound) as caught:
-        directory.find(model, unasked)
+        directory.find(model, unasked, within=None)
     assert str(caught.value) == f"The model {model!r} does not exist or you do not have access to it."
     with pytest.raises(ModelNotFound):
-        directory.model(model)
+        directory.model(model, within=None)
 
 
 @pytest.mark.parametrize("state", [State.QUARANTINED, State.RETIRED])
@@ -98,18 +98,18 @@ async def test_a_live_version_that_is_taken_out_is_gone_at_once(
     await directory.refresh()
     for model in ("zizou", "zizou@1", "zizou@live"):
         with pytest.raises(ModelNotFound):
-            directory.find(model, unasked)
-    assert [entry["id"] for entry in directory.models()] == ["base", "greybeards"]
+            directory.find(model, unasked, within=None)
+    assert [entry["id"] for entry in directory.models(within=None)] == ["base", "greybeards"]
 
 
 async def test_before_the_first_look_only_the_base_is_there(base: Base) -> None:
     """Nothing is known, which is not the same as nothing being there: 503 and not 404."""
     directory = Directory(MemoryRegistry(), base_fingerprint=base.fingerprint, started=1)
-    assert directory.find("base", unasked).adapter == "base"
+    assert directory.find("base", unasked, within=None).adapter == "base"
     with pytest.raises(RegistryUnavailable):
-        directory.find("zizou", unasked)
+        directory.find("zizou", unasked, within=None)
     with pytest.raises(RegistryUnavailable):
-        directory.models()
+        directory.models(within=None)
 
 
 async def test_a_registry_that_is_away_changes_nothing_and_is_said_once(
@@ -120,7 +120,7 @@ async def test_a_registry_that_is_away_changes_nothing_and_is_said_once(
     for _ in range(5):
         with pytest.raises(DatabaseError):
             await directory.refresh()
-    assert directory.find("zizou", unasked).adapter == "zizou@1"
+    assert directory.find("zizou", unasked, within=None).adapter == "zizou@1"
     failure = directory.failure
     assert failure is not None
     assert "secret" not in failure
@@ -144,7 +144,7 @@ async def test_following_goes_on_after_every_kind_of_failure(base: Base, registr
             registry.failure = None
             entry = registry.add(manifest(base, "greybeards", 2 + int(isinstance(failure, OSError))), "live")
             async with asyncio.timeout(5):
-                while directory.find("greybeards", unasked).adapter != str(entry.ref):  # noqa: ASYNC110
+                while directory.find("greybeards", unasked, within=None).adapter != str(entry.ref):  # noqa: ASYNC110
                     await asyncio.sleep(0.001)
             assert directory.failure is None
     finally:
@@ -182,4 +182,4 @@ async def test_an_old_look_never_replaces_a_new_one(base: Base) -> None:
             registry.gates[position].set()
             await task
     assert (await late).revision == registry.held.revision
-    assert directory.find("zizou", unasked).adapter == "zizou@2"
+    assert directory.find("zizou", unasked, within=None).adapter == "zizou@2"

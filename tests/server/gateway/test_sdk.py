@@ -113,6 +113,7 @@ async def test_the_admin_key_cannot_chat_nor_the_chat_key_administrate(stage: St
             "wakes": 1, "failed_wakes": 0, "last_wake_seconds": 0.0,
         },
         "registry": {"revision": stage.memory.held.revision, "failure": None},
+        "keys": {"failure": None},
         "base": "small",
         "models": ["base", "greybeards", "zizou"],
     }  # fmt: skip

@@ -6,27 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from adapters.registry import Base
-from server.fleet.fake import ScriptedEngine
-from server.fleet.fleet import Fleet
-from server.fleet.lifecycle import Policy
-from server.gateway.app import create_app
-from server.gateway.auth import Authenticator, Scope
-from server.gateway.errors import Forbidden, Unauthorized
 from server.gateway.settings import MAX_KEY_LENGTH, GatewaySettings
 from server.gateway.upstream import is_dead, translate
-from tests.server.gateway.memory_registry import MemoryRegistry
-
-
-@pytest.mark.parametrize("key", ["x", "short", "tr_" + "k" * 64, "k" * MAX_KEY_LENGTH, "!#$%&'()*+,-./:;<=>?@[]^_`{|}~"])
-def test_an_operator_s_own_key_is_taken_and_opens(key: str) -> None:
-    """Of any length that a header holds."""
-    settings = GatewaySettings(api_key=SecretStr(key), admin_key=SecretStr("admin" + key[:9]))
-    authenticator = Authenticator(chat=settings.api_key, admin=settings.admin_key)
-    header = (b"authorization", f"Bearer {key}".encode())
-    assert authenticator.require(Scope.CHAT, [header]).scopes == {Scope.CHAT}
-    with pytest.raises(Forbidden):
-        authenticator.require(Scope.ADMIN, [header])
 
 
 @pytest.mark.parametrize("key", ["", " ", "two words", "tab\t", "line\n", "schlüssel", "\U0001f511", "k" * (MAX_KEY_LENGTH + 1)])
@@ -49,32 +30,6 @@ def test_the_evaluate_key_is_no_other_key(other: str) -> None:
     keys = {"api_key": SecretStr("chat"), "evaluate_key": SecretStr("evaluate"), "admin_key": SecretStr("admin")}
     with pytest.raises(ValidationError, match="TROUPE_EVALUATE_KEY"):
         GatewaySettings.model_validate({**keys, other: SecretStr("evaluate")})
-
-
-def test_an_evaluate_key_also_chats_and_does_not_administer() -> None:
-    """It holds two scopes of three; without one set, no key evaluates."""
-    header = [(b"authorization", b"Bearer evaluate")]
-    authenticator = Authenticator(chat=SecretStr("chat"), evaluate=SecretStr("evaluate"), admin=SecretStr("admin"))
-    assert authenticator.require(Scope.CHAT, header).scopes == {Scope.CHAT, Scope.EVALUATE}
-    with pytest.raises(Forbidden, match="admin key"):
-        authenticator.require(Scope.ADMIN, header)
-    with pytest.raises(Unauthorized):
-        Authenticator(chat=SecretStr("chat"), admin=None).require(Scope.CHAT, header)
-
-
-@pytest.mark.parametrize("value", [b"Bearer ", b"Bearer \t", b"", b"Bearer a\0b", b"\xff\xfe", b"Bearer \xf0\x9f\x94\x91"])
-def test_no_header_value_confuses_the_authenticator(value: bytes) -> None:
-    """Neither an empty key nor bytes that are no text."""
-    authenticator = Authenticator(chat=SecretStr("key"), admin=None)
-    with pytest.raises(Unauthorized):
-        authenticator.require(Scope.CHAT, [(b"authorization", value)])
-
-
-def test_without_a_chat_key_there_is_no_gateway(base: Base) -> None:
-    """It would be open to everybody, or to nobody."""
-    fleet = Fleet(ScriptedEngine(), Policy())
-    with pytest.raises(ValueError, match="TROUPE_API_KEY"):
-        create_app(GatewaySettings(api_key=None), fleet=fleet, registry=MemoryRegistry(), base=base, max_rank=8)
 
 
 @pytest.mark.parametrize(

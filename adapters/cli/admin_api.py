@@ -1,0 +1,132 @@
+"""A gateway's admin API, as commands ask it. The one place where httpx's errors become sentences.
+
+Never repeats a request: whether to try again is the person's decision, and every verb of the registry may be given twice.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from adapters.cli.errors import BadKey, BadUsage, CommandError, NoGateway, NoSuchVersion, Refused
+from adapters.registry.errors import BadName
+
+READ_S = 30.0
+"""Longest wait for an answer, unless told otherwise."""
+CONNECT_S, SEND_S = 5.0, 60.0
+NAMES = ("community", "version", "alias", "share", "by", "override", "name", "scopes", "communities", "expires_in", "overlap")
+"""The parameters whose refusal is wrong usage."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    content: Any
+    """The JSON; None where there is no body."""
+
+
+class AdminApi:
+    """`look`: the command that shows whether something was done. `local`: whether the command could do without a gateway.
+    `transport` replaces the network, for tests."""
+
+    def __init__(self, url: str, admin_key: str, look: str, *, local: bool, transport: httpx.BaseTransport | None = None) -> None:
+        self._url = url
+        self._look = look
+        self._local = local
+        if not (admin_key and admin_key.isascii() and admin_key.isprintable()):
+            raise BadKey(
+                "No admin key, or none that can be sent: set TROUPE_ADMIN_KEY to the gateway's (its TROUPE_HOME/keys/admin)"
+                + self._otherwise("or work on this machine's registry with --local")
+                + "."
+            )
+        self._http = httpx.Client(
+            base_url=f"{url}/admin/v1",
+            headers={"authorization": f"Bearer {admin_key}"},
+            transport=transport,
+            trust_env=not is_local(url),  # a proxy of the environment must not stand before this very machine
+        )
+
+    def close(self) -> None:
+        self._http.close()
+
+    def ask(self, method: str, path: str, seconds: float = READ_S, **body: Any) -> Answer:
+        """A good answer. `seconds`: the longest silence. Raises CommandError for anything else."""
+        timeout = httpx.Timeout(seconds, connect=CONNECT_S, write=SEND_S)
+        with self._translated(seconds):
+            response = self._http.request(method, path, timeout=timeout, **body)
+        content = _json(response)
+        if response.is_success and (content is not None or response.status_code == HTTPStatus.NO_CONTENT):
+            return Answer(response.status_code, content)
+        raise self._refusal(response.status_code, content)
+
+    @contextmanager
+    def _translated(self, seconds: float) -> Iterator[None]:
+        try:
+            yield
+        except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
+            raise NoGateway(
+                f"No Troupe gateway answers at {self._url}: start it, or set TROUPE_URL to where it is"
+                + self._otherwise("or use --local on its machine")
+                + "."
+            ) from exc
+        except httpx.TimeoutException as exc:
+            raise CommandError(f"{self._url} was silent for {seconds:g} s: look with `{self._look}` whether it was done.") from exc
+        except httpx.RequestError as exc:
+            raise CommandError(f"The connection to {self._url} broke: look with `{self._look}` whether it was done.") from exc
+
+    def _refusal(self, status: int, content: Any) -> CommandError:
+        """What an answer that is not a good one means. The gateway's own words are shown as they are."""
+        error = content.get("error") if isinstance(content, dict) else None
+        said = error.get("message") if isinstance(error, dict) else None
+        if status == HTTPStatus.FORBIDDEN and isinstance(said, str):
+            return BadKey(f"{said} TROUPE_ADMIN_KEY is what {self._url} was sent.")
+        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            return BadKey(
+                f"{self._url} does not accept this admin key: set TROUPE_ADMIN_KEY to the gateway's (its TROUPE_HOME/keys/admin)."
+            )
+        if not isinstance(error, dict) or not isinstance(said, str):
+            return Refused(f"What answers at {self._url} is not a Troupe gateway with this API (HTTP {status}): check TROUPE_URL.")
+        if status == HTTPStatus.NOT_FOUND:
+            return NoSuchVersion(said)
+        if status == HTTPStatus.BAD_REQUEST and error.get("param") in NAMES:
+            return BadUsage(said)
+        return Refused(said)
+
+    @contextmanager
+    def shape(self) -> Iterator[None]:
+        """An answer whose JSON is of another shape than ours."""
+        try:
+            yield
+        except (KeyError, TypeError, ValueError, AttributeError, BadName) as exc:
+            raise Refused(f"{self._url} answers in another shape ({exc!r}): is it another version of Troupe?") from exc
+
+    def _otherwise(self, words: str) -> str:
+        return f", {words}" if self._local else ""
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        return None
+
+
+def checked_url(url: str) -> str:
+    """`url` without a trailing slash or `/v1`. Raises BadUsage if it is not an http address."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, a bracket that never closes
+        usable = False
+    if not usable:
+        raise BadUsage(f"TROUPE_URL is {url[:200]!r}, which is not an address like http://127.0.0.1:8000.")
+    return url.rstrip("/").removesuffix("/v1")
+
+
+def is_local(url: str) -> bool:
+    """Whether `url` is this very machine."""
+    return urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")

@@ -1,0 +1,22 @@
+"""What keeps the engine's prefix caches apart: one salt for each account that pays. Pure."""
+
+import hmac
+
+from adapters.registry import BASE
+from server.accounts import Principal
+
+
+class Salts:
+    """Made from a secret that no caller knows, so that nobody can ask for another's."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def salt(self, caller: Principal, tenant: str) -> str:
+        """64 hex digits. `tenant`: the community that is asked for, or the base.
+
+        Who talks to the base is told from the key's community; a key for several communities shares the base's cache with nobody.
+        """
+        payer = caller.payer(tenant)
+        account = f"key {caller.key_id}" if payer == BASE else payer  # with a blank, which no community has in its name
+        return hmac.digest(self._secret, account.encode(), "sha256").hex()
