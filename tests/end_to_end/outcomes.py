@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -41,6 +42,11 @@ class Outcome:
         if self.ending is Ending.REFUSED and self.status == 503:
             return self.headers is not None and "retry-after" in self.headers
         return self.ending in (Ending.ANSWERED, Ending.REFUSED, Ending.BROKEN_OFF)
+
+
+def counted(kinds: Iterable[StrEnum]) -> dict[str, int]:
+    """How many of each, in plain words, which can be told between processes."""
+    return dict(Counter(kind.value for kind in kinds))
 
 
 async def outcome_of(http: aiohttp.ClientSession, url: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Outcome:

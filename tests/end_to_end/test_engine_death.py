@@ -49,7 +49,7 @@ def test_killing_the_engine_tells_every_listener(stack: Stack, victim: Victim, r
         killed = time.monotonic()
         told = {ending.result(timeout=30) for ending in endings}
         told_after = time.monotonic() - killed
-    record_property(f"{victim} killed: seconds until the last of {STREAMS} listeners was told", round(told_after, 2))
+    record_property(f"{victim.value} killed: seconds until the last of {STREAMS} listeners was told", round(told_after, 2))
     assert told <= {"error engine_unavailable", "error engine_error"}
     assert told_after < 10  # a second, as measured; this machine may be busy
     with OpenAI(base_url=stack.v1, api_key=API_KEY, max_retries=0, timeout=120) as client:

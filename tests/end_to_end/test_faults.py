@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
@@ -17,7 +16,7 @@ import pytest
 
 from tests.end_to_end.family import engine_of
 from tests.end_to_end.faults import Faults
-from tests.end_to_end.outcomes import Ending, outcome_of
+from tests.end_to_end.outcomes import Ending, counted, outcome_of
 from tests.end_to_end.sleeper import Sleeper, question, sleeper
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(3000)]
@@ -39,8 +38,8 @@ def running(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sl
 async def test_any_process_is_killed_at_any_moment(running: Sleeper, soak: bool, record_property: Callable[[str, object], None]) -> None:
     """Gateway, standby, API server, engine core and worker, by kill -9, at random moments (3 kills; 25 in the soak)."""
     story = await Faults(running, patience=120).run(25 if soak else 3, random.Random(19), callers=4, pause=6.0)
-    record_property("kills on real vLLM", dict(Counter(story.killed)))
-    record_property("kills on real vLLM: how requests ended", dict(Counter(outcome.ending for outcome in story.outcomes)))
+    record_property("kills on real vLLM", counted(story.killed))
+    record_property("kills on real vLLM: how requests ended", counted(outcome.ending for outcome in story.outcomes))
     record_property("seconds to an answer, p50 and max", (round(median(story.recoveries), 1), round(max(story.recoveries), 1)))
     assert story.unexplained() == []
     assert story.orphans == []
@@ -64,7 +63,7 @@ async def test_a_frozen_engine_is_replaced(running: Sleeper, record_property: Ca
         outcomes = await asyncio.gather(*asking)
         told_after = time.monotonic() - frozen
         again = await outcome_of(http, url, question(1))
-    record_property("a frozen core: endings, seconds until they were told", ([o.ending for o in outcomes], round(told_after, 1)))
+    record_property("a frozen core: endings, seconds until they were told", (counted(o.ending for o in outcomes), round(told_after, 1)))
     assert all(outcome.is_clear for outcome in outcomes)
     assert again.ending is Ending.ANSWERED
     assert core not in engine_of(running.stack)

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from tests.end_to_end.family import engine_of
-from tests.end_to_end.outcomes import Ending, Outcome, outcome_of
+from tests.end_to_end.outcomes import Ending, Outcome, counted, outcome_of
 from tests.end_to_end.remains import Remains, remains_of
 from tests.end_to_end.sleeper import Sleeper, question, sleeper
 
@@ -61,7 +61,7 @@ async def test_the_wake_is_killed_under_many_callers(sleeping: Sleeper, record_p
     await asyncio.to_thread(_kill_while_waking, sleeping)
     outcomes = await asking
     endings = Counter(outcome.ending for outcome in outcomes)
-    record_property("50 callers, the first wake killed", dict(endings))
+    record_property("50 callers, the first wake killed", counted(outcome.ending for outcome in outcomes))
     assert all(outcome.is_clear for outcome in outcomes), outcomes
     assert endings[Ending.ANSWERED] > 0
     assert sleeping.engine()["failed_wakes"] >= 1
@@ -89,7 +89,7 @@ async def test_sleep_and_wake_again_and_again(sleeping: Sleeper, soak: bool, rec
     await asyncio.to_thread(sleeping.wait_for, "asleep", seconds=90)
     held.append(await asyncio.to_thread(remains_of, sleeping.stack, sleeping.temporary, sleeping.shared_memory()))
     endings = Counter(outcome.ending for outcome in outcomes)
-    record_property("sleep and wake: cycles, endings", (cycles, dict(endings)))
+    record_property("sleep and wake: cycles, endings", (cycles, counted(outcome.ending for outcome in outcomes)))
     record_property("sleep and wake: seconds of a wake, p50 and max", (round(median(wakes), 2), round(max(wakes), 2)))
     for name, memory in (("all", [each.memory for each in held]), ("own", [each.own for each in held])):
         figures = [memory[0] // MEGABYTE, int(median(memory)) // MEGABYTE, memory[-1] // MEGABYTE]

@@ -4,7 +4,6 @@ import asyncio
 import random
 import socket
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from statistics import median
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.faults import Faults
+from tests.end_to_end.outcomes import counted
 from tests.end_to_end.sleeper import Sleeper, sleeper
 from tests.server.gateway.stage import write_base
 
@@ -47,8 +47,8 @@ async def test_any_process_is_killed_at_any_moment(running: Sleeper, soak: bool,
     """Gateway, standby, API server, engine core and worker, by kill -9 (8 kills; 200 in the soak): nobody gets half an answer that looks
     whole, nothing is left behind, and it recovers by itself."""
     story = await Faults(running, patience=60, body=question).run(200 if soak else 8, random.Random(7), callers=6, pause=2.0)
-    record_property("kills with fake engines", dict(Counter(story.killed)))
-    record_property("kills with fake engines: how requests ended", dict(Counter(outcome.ending for outcome in story.outcomes)))
+    record_property("kills with fake engines", counted(story.killed))
+    record_property("kills with fake engines: how requests ended", counted(outcome.ending for outcome in story.outcomes))
     record_property("seconds to an answer, p50 and max", (round(median(story.recoveries), 1), round(max(story.recoveries), 1)))
     assert story.unexplained() == []
     assert story.orphans == []
