@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 import click
-from setproctitle import getproctitle
+from setproctitle import setproctitle
 
 from server.engine.control import Control
 from server.engine.lifeline import end_with_standard_input
@@ -55,7 +55,10 @@ def main(standby: bool, dry_run: bool) -> None:
 
 def _with_vllm(plan: Plan, *, standby: bool) -> tuple[Any, Any]:
     """`server.engine.serve`, imported only now, as vLLM reads its environment while it is imported; and its arguments."""
-    getproctitle()  # it finds the place where titles are kept beside the environment, and only as long as that has not moved
+    # It finds the place where titles are kept beside the environment, and only as long as that has not moved. That is not to be written
+    # over: a supervisor tells by the environment which processes are its own.
+    os.environ["SPT_NOENV"] = "1"
+    setproctitle("troupe-standby" if standby else "troupe-engine")
     os.environ.clear()
     os.environ.update(plan.environment)
     gc.disable()  # seven thousand modules are made, and none of them is garbage: looking through them takes a fifth of the time

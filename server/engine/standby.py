@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from setproctitle import setproctitle
+
 from server.engine.control import Control, Order
 from server.engine.lifeline import DyingForks, adopt_orphans, die_with_parent
 
@@ -74,6 +76,7 @@ class Host:
             os.setsid()
             os.close(led)
             os.close(leads)
+            setproctitle("troupe-engine")
             _become_engine(order)
             return False
         os.close(leads)

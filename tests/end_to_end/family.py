@@ -15,7 +15,7 @@ def host_of(stack: Stack) -> int | None:
     """The standby host's process id; None while there is none."""
     gateway = gateway_of(stack)
     return next(
-        (pid for pid in generations(gateway) if parent_of(pid) == gateway and any(b"--standby" in word for word in _words(pid))), None
+        (pid for pid in generations(gateway) if parent_of(pid) == gateway and any(b"-standby" in word for word in _words(pid))), None
     )
 
 
