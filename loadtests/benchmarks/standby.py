@@ -46,7 +46,7 @@ class Standby:
             )
         try:
             self._event("ready", seconds=120.0)
-        except BaseException:
+        except BaseException:  # whatever it is, Ctrl-C too: a host that is not entered is nobody's to end
             self.__exit__(None, None, None)
             raise
         self.start_s = time.monotonic() - start

@@ -6,7 +6,6 @@ Speaks the lines of `server/engine/control.py`. Does not know what is forked.
 import asyncio
 import contextlib
 import json
-import os
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from server.fleet.engine import Cause, EngineDown, Failure
 from server.fleet.leader import Leader, not_started, why_ended
+from server.fleet.leftovers import kill_group
 
 PATIENCE = 20.0
 """Seconds for a fork, which takes a hundredth of one."""
@@ -140,11 +140,11 @@ class HostRun:
                 self._failure = Failure(
                     Cause.HUNG, f"The standby host forked nothing for {PATIENCE:.0f} s and is replaced; see {self._log}."
                 )
-                _kill_group(self.process.pid)
+                kill_group(self.process.pid)
             raise EngineDown(self._failure or Failure(Cause.CRASHED, f"The standby host is gone; see {self._log}."))
         except asyncio.CancelledError:
             if forking.done():
-                _kill_group(forking.result().pid)
+                kill_group(forking.result().pid)
             raise
         finally:
             forking.cancel()  # one that comes after this is wanted by nobody
@@ -152,13 +152,13 @@ class HostRun:
     async def end(self) -> None:
         """The host and whatever it forked."""
         for pid in self._engines:
-            _kill_group(pid)
+            kill_group(pid)
         if self.process.stdin:
             self.process.stdin.close()
         try:
             await asyncio.wait({self.ended}, timeout=3.0)
         finally:
-            _kill_group(self.process.pid)
+            kill_group(self.process.pid)
             await asyncio.wait({self.ended})
 
     async def _follow(self) -> None:
@@ -171,7 +171,7 @@ class HostRun:
         status = await self.process.wait()
         self._failure = self._failure or why_ended(status, self._log, was_ready=self.was_ready)
         for pid, exited in self._engines.items():
-            _kill_group(pid)
+            kill_group(pid)
             exited.set_result(-signal.SIGKILL)
         self._engines.clear()
 
@@ -190,7 +190,7 @@ class HostRun:
         elif event == "forked":
             exited = self._engines[pid] = asyncio.get_running_loop().create_future()
             if self._forking is None or self._forking.done():
-                _kill_group(pid)  # whoever wanted it has left
+                kill_group(pid)  # whoever wanted it has left
             else:
                 self._forking.set_result(Leader(pid, exited))
         elif event == "exited" and pid in self._engines:
@@ -199,8 +199,3 @@ class HostRun:
     def _say(self, command: dict[str, str]) -> None:
         if self.process.stdin:
             self.process.stdin.write(json.dumps(command).encode() + b"\n")
-
-
-def _kill_group(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)

@@ -76,12 +76,17 @@ def unlink_shared_memory(prefix: str) -> None:
             path.unlink(missing_ok=True)
 
 
+def kill_group(group: int) -> None:
+    """SIGKILL for a whole process group, if there is one."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+
+
 async def end_group(group: int, *, patience: float = 10.0, poll: float = 0.02) -> None:
     """SIGKILL for a whole process group; returns when none of it runs any more."""
     deadline = time.monotonic() + patience
     while True:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGKILL)
+        kill_group(group)
         if not (left := members(group)):
             return
         if time.monotonic() > deadline:

@@ -20,7 +20,7 @@ from server.fleet.engine import Endpoint, EngineDown, Failure
 from server.fleet.health import healthy
 from server.fleet.host import StandbyHost
 from server.fleet.leader import Command, Launcher, Leader, why_ended
-from server.fleet.leftovers import SHM_VARIABLE, end_group, scratch_name, shm_prefix, unlink_shared_memory
+from server.fleet.leftovers import SHM_VARIABLE, end_group, kill_group, scratch_name, shm_prefix, unlink_shared_memory
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ class LocalEngine:
                     os.kill(leader.pid, signal.SIGTERM)
                 await asyncio.wait({leader.exited}, timeout=self._timing.stop)
         finally:
-            _kill_group(leader.pid)  # at once, in case what follows is cancelled
+            kill_group(leader.pid)  # at once, in case what follows is cancelled
             await end_group(leader.pid)
             await asyncio.wait({leader.exited}, timeout=1.0)  # a host that hangs tells nothing, and need not
             self._leader = None
@@ -168,8 +168,3 @@ class LocalEngine:
             self._scratch.mkdir(parents=True, mode=0o700)
         except OSError as exc:
             logger.error("There is no folder for the engine's temporary files: %s", exc)
-
-
-def _kill_group(group: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGKILL)
