@@ -1,6 +1,8 @@
 """How a gateway gets its ledger: which writer fits which database."""
 
 import socket
+import time
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,14 +22,16 @@ def new_gateway() -> str:
     return uuid4().hex
 
 
-async def open_ledger(home: Path, prices: Prices, *, gateway: str, name: str = "", database_url: str = "") -> Ledger:
+async def open_ledger(
+    home: Path, prices: Prices, *, gateway: str, name: str = "", database_url: str = "", clock_ns: Callable[[], int] = time.time_ns
+) -> Ledger:
     """Of a database that `open_accounts` has brought up to date; what dead gateways left open is closed. To be closed by the caller.
 
     `gateway`: of `new_gateway`. `name`: of the place it runs in, as `host:port`, which no other gateway has while it runs: with
     PostgreSQL the next one of that name closes at once what this one leaves open, others after half a minute. `database_url`: as for
-    `open_accounts`. Raises LedgerUnavailable, or adapters.registry.DatabaseError for a URL that is none.
+    `open_accounts`. `clock_ns`: Unix nanoseconds. Raises LedgerUnavailable, or adapters.registry.DatabaseError for a URL that is none.
     """
-    ledger = Ledger(make_writer(home, gateway=gateway, name=name, database_url=database_url), prices)
+    ledger = Ledger(make_writer(home, gateway=gateway, name=name, database_url=database_url), prices, clock_ns=clock_ns)
     await ledger.open()
     return ledger
 
