@@ -5,12 +5,10 @@ The engine never sees a caller's own object: what passes here is copied, key by 
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from server.gateway.errors import InvalidRequest
-
-Check = Callable[[Any, str], Any]
-"""(value, its path for messages) -> the value to forward. Raises InvalidRequest."""
 
 INT64 = 2**63
 MAX_TOKENS = 2**31 - 1
@@ -44,6 +42,19 @@ NEUTRAL_COMPLETION: Mapping[str, tuple[Any, ...]] = {"suffix": ("",), "best_of":
 _TOKEN_ID = re.compile(r"0|[1-9][0-9]{0,9}")
 
 
+@dataclass(frozen=True)
+class Check:
+    """How one parameter is read, and what the API's document says of it."""
+
+    read: Callable[[Any, str], Any]
+    """(value, its path for messages) -> the value to forward. Raises InvalidRequest."""
+    schema: Mapping[str, Any]
+    """JSON Schema of what passes; where that says less than the check does, the check is right."""
+
+    def __call__(self, value: Any, path: str) -> Any:
+        return self.read(value, path)
+
+
 def kind_of(value: Any) -> str:
     """What JSON calls the type of `value`."""
     names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", int: "an integer", float: "a number"}
@@ -55,10 +66,13 @@ def asks_nothing(value: Any, neutral: tuple[Any, ...]) -> bool:
     return value is None or any(type(value) is type(other) and value == other for other in neutral)
 
 
-def boolean(value: Any, path: str) -> bool:
+def _boolean(value: Any, path: str) -> bool:
     if not isinstance(value, bool):
         raise InvalidRequest(f"{path} must be true or false, not {kind_of(value)}.", param=path)
     return value
+
+
+boolean = Check(_boolean, {"type": "boolean"})
 
 
 def integer(low: int, high: int) -> Check:
@@ -69,7 +83,7 @@ def integer(low: int, high: int) -> Check:
             raise InvalidRequest(f"{path} must be from {low} to {high}.", param=path)
         return value
 
-    return check
+    return Check(check, {"type": "integer", "minimum": low, "maximum": high})
 
 
 def number(low: float, high: float, *, above_low: bool = False) -> Check:
@@ -83,7 +97,7 @@ def number(low: float, high: float, *, above_low: bool = False) -> Check:
             raise InvalidRequest(f"{path} must be {words}.", param=path)
         return float(value)
 
-    return check
+    return Check(check, {"type": "number", "exclusiveMinimum" if above_low else "minimum": low, "maximum": high})
 
 
 def stops(most: int) -> Check:
@@ -99,22 +113,31 @@ def stops(most: int) -> Check:
             raise InvalidRequest(f"Each string of {path} must have 1 to {MAX_STOP_LENGTH} characters.", param=path)
         return strings
 
-    return check
+    string = {"type": "string", "minLength": 1, "maxLength": MAX_STOP_LENGTH}
+    return Check(check, {"anyOf": [string, {"type": "array", "maxItems": most, "items": string}]})
 
 
-def user(value: Any, path: str) -> str:
+def _user(value: Any, path: str) -> str:
     if not isinstance(value, str) or len(value) > MAX_USER_LENGTH or not value.isprintable():
         raise InvalidRequest(f"{path} must be a string of at most {MAX_USER_LENGTH} printable characters.", param=path)
     return value
 
 
-def stream_options(value: Any, path: str) -> dict[str, bool]:
+user = Check(_user, {"type": "string", "maxLength": MAX_USER_LENGTH})
+
+
+def _stream_options(value: Any, path: str) -> dict[str, bool]:
     if not isinstance(value, dict):
         raise InvalidRequest(f"{path} must be an object, not {kind_of(value)}.", param=path)
     for key in value:
         if key != "include_usage":
             raise InvalidRequest(f"{path} knows only include_usage.", param=f"{path}.{key[:64]}")
     return {key: boolean(option, f"{path}.{key}") for key, option in value.items() if option is not None}
+
+
+stream_options = Check(
+    _stream_options, {"type": "object", "additionalProperties": False, "properties": {"include_usage": {"type": ["boolean", "null"]}}}
+)
 
 
 def logit_bias(vocab_size: int) -> Check:
@@ -130,7 +153,8 @@ def logit_bias(vocab_size: int) -> Check:
                 raise InvalidRequest(f"{path} has a key that is no token id from 0 to {vocab_size - 1}.", param=path)
         return {token: bias(weight, f"{path}.{token}") for token, weight in value.items()}
 
-    return check
+    tokens = {"pattern": f"^({_TOKEN_ID.pattern})$"}
+    return Check(check, {"type": "object", "maxProperties": MAX_BIASES, "propertyNames": tokens, "additionalProperties": dict(bias.schema)})
 
 
 def _common(vocab_size: int) -> dict[str, Check]:
