@@ -29,44 +29,70 @@ class Answer:
     tokens: tuple[str, ...]
     finish_reason: str
     include_usage: bool
+    continuous_usage: bool
+    """Whether each chunk tells how many tokens its choice has so far."""
+    cached: int | None
+    """Tokens of the prompt that were there already; None where the engine was not told to say so."""
     logprob: float | None
     """Of each token; None, which no engine that is well writes, for a number that is not there."""
     logprobs: bool
     """Whether they are asked for. Only whole chats hold them here."""
 
     @classmethod
-    def to(cls, body: Mapping[str, Any], *, chat: bool, tokens: int, vocabulary: Sequence[str], logprob: float | None = -0.5) -> "Answer":
-        """What `body` asks for, of `tokens` words at most."""
+    def to(
+        cls,
+        body: Mapping[str, Any],
+        *,
+        chat: bool,
+        tokens: int,
+        vocabulary: Sequence[str],
+        logprob: float | None = -0.5,
+        cached: int | None = 0,
+    ) -> "Answer":
+        """What `body` asks for, of `tokens` words at most; `cached` words of its prompt at most are known."""
         limit = body.get("max_completion_tokens") or body.get("max_tokens") or tokens
         length = min(tokens, limit)
+        options = body.get("stream_options") or {}
+        prompt = _length(body)
         return cls(
             id=("chatcmpl-" if chat else "cmpl-") + uuid4().hex,
             created=int(time.time()),
             model=body["model"],
             chat=chat,
             choices=body.get("n") or 1,
-            prompt_tokens=_length(body),
+            prompt_tokens=prompt,
             tokens=tuple(vocabulary[index % len(vocabulary)] for index in range(length if vocabulary else 0)),
             finish_reason="length" if length < tokens else "stop",
-            include_usage=bool((body.get("stream_options") or {}).get("include_usage")),
+            include_usage=bool(options.get("include_usage")),
+            continuous_usage=bool(options.get("include_usage") and options.get("continuous_usage_stats")),
+            cached=None if cached is None else min(cached, prompt),
             logprob=logprob,
             logprobs=body.get("logprobs") is True,
         )
 
-    def usage(self) -> dict[str, int]:
-        completion = len(self.tokens) * self.choices
+    def usage(self, completion: int | None = None) -> dict[str, Any]:
+        """Of `completion` tokens, or of all of them."""
+        completion = len(self.tokens) * self.choices if completion is None else completion
         return {
             "prompt_tokens": self.prompt_tokens,
             "total_tokens": self.prompt_tokens + completion,
             "completion_tokens": completion,
         }
 
+    def _details(self) -> dict[str, Any]:
+        """Of the prompt: what vLLM knows of it, chats a little more than completions."""
+        if self.cached is None:
+            return {}
+        created = {"created_cache_tokens": self.prompt_tokens - self.cached} if self.chat else {}
+        return {"prompt_tokens_details": {"cached_tokens": self.cached, **created}}
+
     def whole(self) -> dict[str, Any]:
         """The answer that is not streamed, with every field that vLLM dumps."""
         text = "".join(self.tokens)
         kind = "chat.completion" if self.chat else "text_completion"
         head = {"id": self.id, "object": kind, "created": self.created, "model": self.model}
-        tail = {"service_tier": None, "system_fingerprint": FINGERPRINT, "usage": {**self.usage(), **_NO_DETAILS}}
+        details = {kind: {**_EMPTY_DETAILS, **known} for kind, known in self._details().items()}
+        tail = {"service_tier": None, "system_fingerprint": FINGERPRINT, "usage": {**self.usage(), **_NO_DETAILS, **details}}
         if self.chat:
             choices = [{**_chat_choice(index, text, self.finish_reason), "logprobs": self._logprobs()} for index in range(self.choices)]
             return {**head, "choices": choices, **tail, **_NO_CHAT_EXTRAS}
@@ -85,24 +111,25 @@ class Answer:
             return []
         delta = {"role": "assistant", "content": ""}
         choices = [{"index": index, "delta": delta, "logprobs": None, "finish_reason": None} for index in range(self.choices)]
-        return [self._chunk(choice) for choice in choices]
+        return [self._chunk(choice, 0) for choice in choices]
 
-    def chunks(self, position: int) -> list[dict[str, Any]]:
-        """The chunks with the token at `position`, one for each choice."""
-        last = position == len(self.tokens) - 1
-        return [self._chunk(self._piece(index, self.tokens[position], last=last)) for index in range(self.choices)]
+    def chunks(self, position: int, count: int = 1) -> list[dict[str, Any]]:
+        """The chunks with `count` tokens from `position` on, one for each choice."""
+        end = min(position + count, len(self.tokens))
+        text, last = "".join(self.tokens[position:end]), end == len(self.tokens)
+        return [self._chunk(self._piece(index, text, last=last), end) for index in range(self.choices)]
 
     def usage_chunk(self) -> dict[str, Any]:
-        return {**self._head(), "choices": [], "usage": self.usage(), "system_fingerprint": FINGERPRINT}
+        return {**self._head(), "choices": [], "usage": {**self.usage(), **self._details()}, "system_fingerprint": FINGERPRINT}
 
-    def _piece(self, index: int, token: str, *, last: bool) -> dict[str, Any]:
+    def _piece(self, index: int, text: str, *, last: bool) -> dict[str, Any]:
         reason = self.finish_reason if last else None
         if not self.chat:
-            return {**_text_piece(index, token), "finish_reason": reason, "stop_reason": None, **_NO_TOKEN_IDS}
+            return {**_text_piece(index, text), "finish_reason": reason, "stop_reason": None, **_NO_TOKEN_IDS}
         ending = {"stop_reason": None} if last else {}
         return {
             "index": index,
-            "delta": {"content": token},
+            "delta": {"content": text},
             "logprobs": None,
             "finish_reason": reason,
             **ending,
@@ -113,11 +140,17 @@ class Answer:
         kind = "chat.completion.chunk" if self.chat else "text_completion"
         return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
 
-    def _chunk(self, choice: dict[str, Any]) -> dict[str, Any]:
-        return {**self._head(), "choices": [choice]}
+    def _chunk(self, choice: dict[str, Any], completion: int) -> dict[str, Any]:
+        """`completion`: tokens of this choice so far, itself included."""
+        chunk = {**self._head(), "choices": [choice]}
+        if not self.continuous_usage:
+            return chunk
+        details = {"completion_tokens_details": None} if self.chat else {}
+        return {**chunk, "usage": {**self.usage(completion), **details}}
 
 
 _NO_DETAILS = {"prompt_tokens_details": None, "completion_tokens_details": None}
+_EMPTY_DETAILS = {"cached_tokens": None, "created_cache_tokens": None, "multimodal_tokens": None}
 _NO_TOKEN_IDS = {"prompt_token_ids": None, "token_ids": None}
 _NO_TEXT_EXTRAS = {"kv_transfer_params": None, "ec_transfer_params": None, "metrics": None}
 _NO_CHAT_EXTRAS = {"prompt_logprobs": None, "prompt_token_ids": None, "prompt_text": None, **_NO_TEXT_EXTRAS}

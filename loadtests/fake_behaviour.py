@@ -94,6 +94,10 @@ class FakeSettings:
     """What it takes to load an adapter that is not there yet."""
     voices: Mapping[str, Voice] = field(default_factory=dict)
     """Model → how it answers."""
+    burst: int = 1
+    """Tokens in one event of a stream: more than one where vLLM's output was not taken at once."""
+    cached: int | None = 0
+    """Tokens of each prompt that the engine says it had already, if it is so long; None where it says nothing of it."""
     slice: int = 0
     """Send streams in pieces of so many bytes; 0: event by event."""
     linger: float = 0.0

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from loadtests.fake_behaviour import ADAPTER, FakeSettings, Fault, StartFailure, Voice
 from loadtests.fake_process import Birth, live
-from loadtests.fake_server import CHAT, TEXT, TOKENIZE, FakeEngine, Received
+from loadtests.fake_received import Received
+from loadtests.fake_server import CHAT, TEXT, TOKENIZE, FakeEngine
 
 __all__ = ["ADAPTER", "CHAT", "TEXT", "TOKENIZE", "FakeEngine", "FakeSettings", "Fault", "Received", "StartFailure", "Voice", "main"]
 

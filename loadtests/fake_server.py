@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,23 +14,12 @@ from aiohttp import web
 from loadtests.fake_answers import BASE, DONE, Answer, dumps, error_event, event, unknown_model, usual_logprob
 from loadtests.fake_behaviour import REFUSALS, FakeSettings, Fault, Voice
 from loadtests.fake_documents import Counters, awake, model_list, slept, tokenized
+from loadtests.fake_received import Received
 from loadtests.fake_sleep import SleepMode
 
 CHAT, TEXT, TOKENIZE = "/v1/chat/completions", "/v1/completions", "/tokenize"
 WITHOUT_WEIGHTS = -12.5
 """The logprob of each token of a model whose weights were discarded."""
-
-
-@dataclass
-class Received:
-    """One request as it arrived, and whether its caller stayed to the end."""
-
-    path: str
-    body: dict[str, Any]
-    headers: dict[str, str]
-    abandoned: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the caller went away before the end."""
-    finished: bool = False
 
 
 async def instantly() -> None:
@@ -115,14 +104,14 @@ class FakeEngine:
         return await handler(request)
 
     def _recorded(
-        self, answer: Callable[[web.Request, dict[str, Any]], Awaitable[web.StreamResponse]]
+        self, answer: Callable[[web.Request, Received], Awaitable[web.StreamResponse]]
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handler(request: web.Request) -> web.StreamResponse:
             body = await request.json()
             received = Received(request.path, body, dict(request.headers))
             self.received.append(received)
             try:
-                response = await answer(request, body)
+                response = await answer(request, received)
             except (asyncio.CancelledError, ConnectionError):
                 received.abandoned.set()
                 raise
@@ -166,7 +155,8 @@ class FakeEngine:
             self.sleep_mode.reload_weights()
         return web.json_response({"results": [None]})
 
-    async def _tokenize(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+    async def _tokenize(self, request: web.Request, received: Received) -> web.StreamResponse:
+        body = received.body
         refusal = await self._find(str(body.get("model") or BASE))
         return _error_response(refusal) if refusal else web.json_response(tokenized(body["prompt"]))
 
@@ -200,8 +190,8 @@ class FakeEngine:
         logprob = usual_logprob(speaks) if self.sleep_mode.has_weights else WITHOUT_WEIGHTS
         return self.settings.voices.get(speaks, Voice(logprob=logprob))
 
-    async def _answer(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
-        settings = self.settings
+    async def _answer(self, request: web.Request, received: Received) -> web.StreamResponse:
+        settings, body = self.settings, received.body
         model = str(body.get("model"))
         if (unknown := await self._find(model)) is not None:
             return _error_response(unknown)
@@ -213,9 +203,9 @@ class FakeEngine:
             return _error_response(refusal)
         vocabulary = settings.vocabulary if voice.vocabulary is None else voice.vocabulary
         chat = request.path == CHAT
-        answer = Answer.to(body, chat=chat, tokens=settings.tokens, vocabulary=vocabulary, logprob=voice.logprob)
+        answer = Answer.to(body, chat=chat, tokens=settings.tokens, vocabulary=vocabulary, logprob=voice.logprob, cached=settings.cached)
         if body.get("stream"):
-            return await self._stream(request, answer, settings)
+            return await self._stream(request, answer, settings, received)
         if settings.fault is Fault.STALL:
             await asyncio.Event().wait()
         await asyncio.sleep(settings.ttft)
@@ -226,6 +216,7 @@ class FakeEngine:
             await self._speak(answer)
         if settings.fault is not Fault.NONE:
             _reset(request)
+        received.tokens = len(answer.tokens) * answer.choices
         return web.json_response(answer.whole(), dumps=dumps)
 
     async def _read(self, answer: Answer) -> None:
@@ -236,7 +227,7 @@ class FakeEngine:
         await self._step()
         self.counters.generation += answer.choices
 
-    async def _stream(self, request: web.Request, answer: Answer, settings: FakeSettings) -> web.StreamResponse:
+    async def _stream(self, request: web.Request, answer: Answer, settings: FakeSettings, received: Received) -> web.StreamResponse:
         response = web.StreamResponse(headers={"content-type": "text/event-stream; charset=utf-8"})
         await response.prepare(request)
         await asyncio.sleep(settings.ttft)
@@ -253,13 +244,16 @@ class FakeEngine:
             return response
         await self._read(answer)
         await send(b"".join(map(event, answer.opening())))
-        for position in range(len(answer.tokens)):
-            if position == settings.fault_after and settings.fault is not Fault.NONE:
+        for position in range(0, len(answer.tokens), settings.burst):
+            if position >= settings.fault_after and settings.fault is not Fault.NONE:
                 return await _break(request, response, settings.fault)
-            if position and settings.inter_token:
-                await asyncio.sleep(settings.inter_token)
-            await self._speak(answer)
-            await send(b"".join(map(event, answer.chunks(position))))
+            count = min(settings.burst, len(answer.tokens) - position)
+            for token in range(position, position + count):
+                if token and settings.inter_token:
+                    await asyncio.sleep(settings.inter_token)
+                await self._speak(answer)
+            await send(b"".join(map(event, answer.chunks(position, count))))
+            received.tokens += count * answer.choices
         if answer.include_usage:
             await send(event(answer.usage_chunk()))
         await send(DONE)

@@ -1,6 +1,7 @@
 """The fake speaks as the pinned vLLM speaks: its documents, its order of fields, its words, its routes."""
 
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
@@ -85,10 +86,12 @@ def documents() -> list[tuple[str, object]]:
     found.append(("error", json.loads(error_event().removeprefix(b"data: "))))
     for chat in (True, False):
         kind = "chat" if chat else "text"
-        body = {"model": "base", "messages": [{"content": "a b c"}], "n": 2, "stream_options": {"include_usage": True}}
-        answer = Answer.to(body, chat=chat, tokens=2, vocabulary=("a", " ä"))
-        chunks = [*answer.opening(), *answer.chunks(0), *answer.chunks(1), answer.usage_chunk()]
-        found += [(kind, answer.whole()), *[(f"{kind}_chunk", chunk) for chunk in chunks]]
+        for cached, continuous in ((None, False), (2, True)):
+            options = {"include_usage": True, "continuous_usage_stats": continuous}
+            body = {"model": "base", "messages": [{"content": "a b c"}], "n": 2, "stream_options": options}
+            answer = Answer.to(body, chat=chat, tokens=2, vocabulary=("a", " ä"), cached=cached)
+            chunks = [*answer.opening(), *answer.chunks(0), *answer.chunks(1), *answer.chunks(0, 2), answer.usage_chunk()]
+            found += [(kind, answer.whole()), *[(f"{kind}_chunk", chunk) for chunk in chunks]]
     return found
 
 
@@ -122,7 +125,8 @@ async def test_a_stream_is_its_chunks_and_an_end_mark(tmp_path: Path) -> None:
         said = await response.read()
     *chunks, usage, done = said.split(b"\n\n")[:-1]
     assert len(chunks) == 8
-    assert json.loads(usage.removeprefix(b"data: "))["usage"] == {"prompt_tokens": 2, "total_tokens": 10, "completion_tokens": 8}
+    counted = {"prompt_tokens": 2, "total_tokens": 10, "completion_tokens": 8, "prompt_tokens_details": {"cached_tokens": 0}}
+    assert json.loads(usage.removeprefix(b"data: "))["usage"] == counted
     assert done + b"\n\n" == DONE
     assert engine.received[0].finished
 
@@ -176,6 +180,44 @@ async def test_an_adapter_is_loaded_by_whoever_asks_for_it_first() -> None:
         assert await listed() == [("base", None), (OTHER, "base")]
         assert await post(TEXT, model=ADAPTER, prompt="hi") == 200
         assert engine.loads == [ADAPTER, OTHER, ADAPTER]
+
+
+@pytest.mark.parametrize("chat", [True, False])
+async def test_usage_is_told_with_every_chunk_to_who_asks(chat: bool) -> None:
+    """Of each choice for itself, as vLLM counts; the last word adds them up, and says what of the prompt was known."""
+    options = {"include_usage": True, "continuous_usage_stats": True}
+    body = {"model": "base", "n": 2, "stream": True, "stream_options": options, "max_tokens": 5, "logprobs": True}
+    body |= {"messages": [{"role": "user", "content": "a b c"}]} if chat else {"prompt": "a b c"}
+    async with FakeEngine(FakeSettings(burst=2, cached=2)) as engine, aiohttp.ClientSession() as session:
+        async with session.post(engine.url + (CHAT if chat else TEXT), json=body) as response:
+            *events, last, _ = (await response.read()).strip().split(b"\n\n")
+        told = [json.loads(each.removeprefix(b"data: ")) for each in events]
+        completion = [(each["choices"][0]["index"], each["usage"]["completion_tokens"]) for each in told]
+        opening = [(0, 0), (1, 0)] if chat else []
+        assert completion == [*opening, (0, 2), (1, 2), (0, 4), (1, 4), (0, 5), (1, 5)]
+        usage = json.loads(last.removeprefix(b"data: "))["usage"]
+        assert (usage["prompt_tokens"], usage["completion_tokens"], usage["prompt_tokens_details"]["cached_tokens"]) == (3, 10, 2)
+        assert engine.received[0].tokens == 10
+
+
+async def test_it_remembers_what_each_caller_was_given() -> None:
+    """Under the caller's own name for the request: all of a whole answer, of a stream what was sent before its fault, of a refusal none."""
+    async with FakeEngine() as engine, aiohttp.ClientSession(engine.url) as session:
+
+        async def post(name: str, fault: Fault, **body: object) -> None:
+            engine.settings = FakeSettings(fault=fault, fault_after=3)
+            with contextlib.suppress(aiohttp.ClientError):
+                headers = {"x-request-id": name}
+                async with session.post(TEXT, json={"model": "base", "prompt": "a", **body}, headers=headers) as response:
+                    await response.read()
+
+        await post("whole", Fault.NONE, n=2, max_tokens=4)
+        for fault in (Fault.DIE, Fault.ERROR_EVENT, Fault.END_EARLY):
+            await post(fault, fault, stream=True)
+        await post("dead", Fault.DIE)
+        await post("refused", Fault.STATUS_500, stream=True)
+        told = {each.request_id: each.tokens for each in engine.received}
+        assert told == {"whole": 8, "die": 3, "error-event": 3, "end-early": 3, "dead": 0, "refused": 0}
 
 
 async def counted(session: aiohttp.ClientSession) -> tuple[float, float]:
