@@ -34,6 +34,17 @@ $(DEV_STAMP): $(APP_STAMP)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -r requirements/dev.lock
 	@touch $@
 
+# What the benchmarks are run beside, in a venv of its own: its versions of FastAPI and others are not ours.
+PEERS       := .venv-peers
+PEERS_STAMP := $(PEERS)/.installed-$(shell cat requirements/peers.lock 2>/dev/null | sha256sum | cut -c1-16)
+
+$(PEERS_STAMP):
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	@rm -f $(PEERS)/.installed-*
+	@echo "Installing litellm and vllm-router into $(PEERS) …"
+	@$(PEERS)/bin/python -m pip install -qq --disable-pip-version-check --no-deps -r requirements/peers.lock
+	@touch $@
+
 setup: $(APP_STAMP)  ## install what running needs into .venv (ENGINE=cpu|gpu)
 
 setup-dev: $(DEV_STAMP)
@@ -91,3 +102,4 @@ lock: setup-dev  ## pin everything anew in requirements/*.lock
 	$(COMPILE) --group dev -c requirements/cpu.lock --override requirements/cpu.overrides $(FIND_LINKS) --no-emit-package torch -o requirements/dev.lock
 	$(COMPILE) --extra server -c requirements/cpu.lock -o requirements/gateway.lock
 	$(COMPILE) --extra discord -c requirements/cpu.lock -o requirements/bot.lock
+	$(BIN)/uv pip compile requirements/peers.in --python-version 3.11 --no-header --no-annotate --generate-hashes --quiet --override requirements/peers.overrides -o requirements/peers.lock
