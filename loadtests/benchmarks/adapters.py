@@ -114,7 +114,7 @@ async def plain_engine(base: Path, folder: Path) -> AsyncIterator[Stage]:
     environment = {
         "TROUPE_BASE": str(base), "TROUPE_HOME": str(folder), "TROUPE_STORE_URL": str(folder / "store"), "TROUPE_ENGINE_API_KEY": KEY,
         "TROUPE_ENGINE_PORT": str(port), "TROUPE_ENGINE_MAX_LORAS": str(SLOTS), "TROUPE_ENGINE_MAX_CPU_LORAS": str(SLOTS),
-        "TMPDIR": str(folder),  # where vLLM leaves its sockets
+        "TROUPE_ENGINE_ALL_ROUTES": "1", "TMPDIR": str(folder),  # where vLLM leaves its sockets
     }  # fmt: skip
     await asyncio.to_thread((folder / "store").mkdir, parents=True)
     with Process(["-m", "server.engine"], log=folder / "log", environment=environment) as process:

@@ -62,6 +62,8 @@ def engine_argv(settings: EngineSettings, base: Base, machine: Machine) -> list[
         argv += ["--quantization", settings.quantization]
     if settings.load_format != "auto":
         argv += ["--load-format", settings.load_format]
+    if not settings.all_routes:
+        argv += ["--middleware", "server.engine.doors.Doors"]  # the outermost: vLLM puts each around those before it
     argv += _gpu_arguments(settings, machine, max_num_seqs)
     if settings.kv_gib:
         argv += ["--kv-cache-memory-bytes", str(int(settings.kv_gib * GIB))]

@@ -43,6 +43,7 @@ SERVING = (
     "vllm.entrypoints.serve.tokenize.api_router",
     "vllm.renderers.hf",
     "vllm.v1.metrics.reader",
+    "server.engine.doors",
     "server.engine.resolver",
 )
 WORKING = (

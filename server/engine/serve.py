@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import io
 import os
+import socket
 import sys
 from typing import Any
 
@@ -46,6 +47,7 @@ def prepare(argv: list[str], architecture: str, *, standby: bool) -> Any:
     _import_rest(architecture, standby=standby)
     _fork_workers()
     launcher.watchdog_loop = _watch
+    launcher.create_server_unix_socket = _private_socket
     return arguments
 
 
@@ -94,6 +96,14 @@ def _fork_workers() -> None:
         return config
 
     EngineArgs.create_engine_config = create_then_fork
+
+
+def _private_socket(path: str) -> socket.socket:
+    """In place of vLLM's own, whose socket anybody on the machine may open who gets into its folder."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(path)
+    os.chmod(path, 0o600)  # before it listens
+    return listener
 
 
 async def _watch(server: Any, engine: Any) -> None:

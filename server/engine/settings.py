@@ -59,6 +59,8 @@ class EngineSettings(BaseSettings):
     """How weights are read from disk; only `auto` for a base that bitsandbytes quantizes."""
     sleep_mode: bool = False
     """On a GPU: let the gateway put the engine to sleep and wake it, instead of ending and starting it."""
+    all_routes: bool = False
+    """Leave every route of vLLM's open, also those that nobody here uses: for whoever measures it without a gateway."""
     extra_args: str = ""
     """More arguments for vLLM, as on a command line; checked by vLLM's own parser."""
 

@@ -154,3 +154,9 @@ def test_long_socket_paths_are_noticed() -> None:
     """Linux would cut them off."""
     assert socket_fits(Path("/tmp/x.sock"))
     assert not socket_fits(Path("/" + "x" * 108))
+
+
+def test_routes_that_nobody_uses_are_shut_unless_they_are_asked_for(base: Base) -> None:
+    """Behind the socket and the key too: a third wall."""
+    assert "server.engine.doors.Doors" in engine_argv(EngineSettings(base=base.path), base, LAPTOP)
+    assert "server.engine.doors.Doors" not in engine_argv(EngineSettings(base=base.path, all_routes=True), base, LAPTOP)

@@ -52,7 +52,7 @@ def test_the_pinned_vllm_accepts_every_argument_of_ours(parsed: tuple[list[str],
     for expected in (
         '"max_loras": 3',
         '"max_cpu_loras": 1024',
-        '"middleware": ["server.engine.resolver.AdaptersInFlight"]',
+        '"middleware": ["server.engine.resolver.AdaptersInFlight", "server.engine.doors.Doors"]',
         '"enable_lora": true',
         '"seed": 7',
         '"quantization": "bitsandbytes"',

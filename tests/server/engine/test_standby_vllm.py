@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import signal
+import stat
 import statistics
 import sys
 import tempfile
@@ -27,6 +28,13 @@ from tests.server.engine.whole import all_gone, count, devices, parts, threads
 
 pytestmark = pytest.mark.engine
 VICTIMS = ("server", "core", "worker", "host")
+UNUSED = (
+    "/invocations", "/ping", "/detokenize", "/pause", "/resume", "/is_paused", "/load", "/version", "/server_info", "/docs",
+    "/v1/responses", "/v1/messages", "/v1/embeddings", "/v1/load_lora_adapter", "/v1/unload_lora_adapter", "/v1/chat/completions/batch",
+    "/v1/chat/completions/render", "/inference/v1/generate", "/score", "/rerank", "/pooling", "/classify", "/sleep", "/wake_up",
+    "/openapi.json", "/is_sleeping", "/collective_rpc", "/reset_prefix_cache", "/update_weights", "/abort_requests", "/",
+    "/v1/completions/", "//metrics",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +111,22 @@ async def test_cycles_leave_nothing(
     assert after.own_mib < before.own_mib + 16
     assert all_gone(run)
     assert not (tmp_path / "cache" / "vllm" / "modelinfos").exists()
+
+
+async def test_only_what_is_used_can_be_reached(base: Path, run: Path, tmp_path: Path) -> None:
+    """By nobody but this user, through a socket that is his; all other routes that vLLM has are not there."""
+    async with standby(base, run, tmp_path) as engine:
+        await engine.start()
+        await first_token(engine)
+        assert stat.S_IMODE((run / "e.sock").stat().st_mode) == 0o600
+        async with session_for(engine.endpoint, timeout=20) as session:
+            for path in UNUSED:
+                for method in ("GET", "POST"):
+                    async with session.request(method, f"http://engine{path}", json={"model": "base", "prompt": "who"}) as answer:
+                        assert (answer.status, await answer.json()) == (404, {"detail": "Not Found"}), (method, path)
+            for path in ("/health", "/metrics", "/v1/models"):
+                async with session.get(f"http://engine{path}") as answer:
+                    assert answer.status == 200
 
 
 async def test_whoever_is_killed_nothing_stays(base: Path, run: Path, tmp_path: Path) -> None:
