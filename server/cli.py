@@ -24,6 +24,9 @@ def up(demo: bool) -> None:
     TROUPE_HOME/keys if they are not set), TROUPE_BASE (a directory or a hub name), TROUPE_STORE_URL and TROUPE_DATABASE_URL for where
     adapters are kept. More keys: `troupe keys`. TROUPE_KEY_PEPPER, the same for all gateways of one database; TROUPE_KEY_TRUST.
 
+    Money and limits: TROUPE_CURRENCY, TROUPE_PRICE_PROMPT, TROUPE_PRICE_CACHED and TROUPE_PRICE_COMPLETION (of a million tokens),
+    TROUPE_PRICE_ENGINE_SECOND, TROUPE_COMMUNITY_LIMITS, TROUPE_KEY_LIMITS (as concurrent=4,money_per_month=12.50) and TROUPE_AT_CAP.
+
     When the engine sleeps: TROUPE_MODE (standby, cold, sleep or always: what stays of it while nobody talks), TROUPE_IDLE_TIMEOUT,
     TROUPE_WAKE_AT_START, TROUPE_HANG_TIMEOUT; and how long is waited for it: TROUPE_DEADLINE, TROUPE_MAX_DEADLINE, TROUPE_MAX_WAITING,
     TROUPE_KEEPALIVE, TROUPE_DRAIN_TIMEOUT. Times in seconds.
@@ -46,7 +49,7 @@ def up(demo: bool) -> None:
 def _told(exc: ValidationError, where: tuple[int | str, ...], message: str) -> str:
     """A complaint about a setting, by the name of its variable."""
     prefix = "TROUPE_ENGINE_" if exc.title == EngineSettings.__name__ else "TROUPE_"
-    message = message.removeprefix("Value error, ")
+    message = ": ".join([*map(str, where[1:]), message.removeprefix("Value error, ")])
     return f"{prefix}{str(where[0]).upper().removeprefix('TROUPE_')}: {message}" if where else message
 
 

@@ -24,8 +24,9 @@ class Stretch:
         return self.until_ms - self.from_ms
 
     def cost(self, woke_ms: int, per_second: int) -> int:
-        """Of an engine that woke at `woke_ms`. The stretches of a life add up to what the whole of it costs."""
-        return (self.until_ms - woke_ms) * per_second // 1000 - (self.from_ms - woke_ms) * per_second // 1000
+        """Of an engine that woke at `woke_ms`, in millionths; `per_second` in billionths. The stretches of a life add up to what the whole
+        of it costs."""
+        return (self.until_ms - woke_ms) * per_second // 1_000_000 - (self.from_ms - woke_ms) * per_second // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

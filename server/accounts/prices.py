@@ -1,4 +1,4 @@
-"""What the operator asks for: an exact sum, in millionths of his currency, computed once when a request is settled."""
+"""What the operator asks for: an exact sum, in millionths of his currency, computed once when a request is settled. Pure."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,8 @@ MILLION = 1_000_000
 class Prices:
     """Tokens per million of them, as everybody quotes them: 0.15 dollars for a million prompt tokens is `prompt=150_000`.
 
-    `cached`: of prompt tokens that were in the prefix cache; like the others if None. `engine_second`: 0.0004 dollars are 400.
+    `cached`: of prompt tokens that were in the prefix cache; like the others if None. `engine_second`: in billionths, since it is little:
+    20 cents an hour are 0.000055556 dollars a second, which is `engine_second=55_556`.
     """
 
     prompt: int = 0
@@ -35,4 +36,4 @@ class Prices:
 
     def engine(self, milliseconds: int) -> int:
         """Rounded up, as tokens are."""
-        return -(-milliseconds * self.engine_second // 1000)
+        return -(-milliseconds * self.engine_second // MILLION)

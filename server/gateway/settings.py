@@ -1,18 +1,25 @@
 """What an operator may set of the gateway. The only file of this package that reads the environment."""
 
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
 from server.accounts import MAX_LENGTH
+from server.accounts.limits import NO_LIMIT, Kind, Limits
+from server.accounts.money import millionths
+from server.accounts.prices import Prices
 from server.accounts.ring import TRUST_SECONDS
+from server.accounts.terms import AtCap, Terms
 
 MAX_KEY_LENGTH = MAX_LENGTH
 
@@ -28,6 +35,37 @@ class Mode(StrEnum):
     """On a GPU: the engine itself, its accelerator's memory given back."""
     ALWAYS = "always"
     """All of it: it never sleeps."""
+
+
+Count = Annotated[int, Field(ge=0, le=NO_LIMIT)]
+Money = Annotated[Decimal, Field(ge=0, le=10**9, decimal_places=6)]
+
+
+class LimitSettings(BaseModel):
+    """What is left out is not limited."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    requests_per_minute: Count | None = None
+    tokens_per_minute: Count | None = None
+    concurrent: Count | None = None
+    tokens_per_day: Count | None = None
+    money_per_month: Money | None = None
+
+    def limits(self) -> Limits:
+        money = None if self.money_per_month is None else millionths(self.money_per_month)
+        return Limits(self.requests_per_minute, self.tokens_per_minute, self.concurrent, self.tokens_per_day, money)
+
+
+def _read_limits(value: object) -> object:
+    """`concurrent=4,money_per_month=12.50`, as a variable has it; a table of `troupe.toml` is one already."""
+    if not isinstance(value, str):
+        return value
+    pairs = [each.partition("=") for each in value.split(",") if each.strip()]
+    read = {name.strip(): number.strip() for name, _, number in pairs}
+    if not read.keys() <= set(Kind) or len(read) < len(pairs):
+        raise ValueError(f"write NAME=NUMBER with commas between; the names are {', '.join(Kind)}")
+    return read
 
 
 class GatewaySettings(BaseSettings):
@@ -75,6 +113,23 @@ class GatewaySettings(BaseSettings):
     database_url: SecretStr = SecretStr("")
     """Where versions and aliases are kept: `postgresql://USER:PASSWORD@HOST/NAME`; empty for a SQLite file below `home`."""
 
+    currency: str = Field(default="USD", pattern=r"^\S{1,8}$")
+    """Beside every amount of money; a word, which nothing converts."""
+    price_prompt: Money = Decimal(0)
+    """Of a million tokens of prompts."""
+    price_cached: Money | None = None
+    """Of a million tokens of prompts that were in the prefix cache; None for the same."""
+    price_completion: Money = Decimal(0)
+    """Of a million tokens of answers."""
+    price_engine_second: Decimal = Field(default=Decimal(0), ge=0, le=1000, decimal_places=9)
+    """Of a second of an engine, from its wake to its end: what the machine costs by the hour, divided by 3600."""
+    community_limits: Annotated[LimitSettings, NoDecode, BeforeValidator(_read_limits)] = LimitSettings()
+    """Of each community with which nothing else was agreed."""
+    key_limits: Annotated[LimitSettings, NoDecode, BeforeValidator(_read_limits)] = LimitSettings()
+    """Of each key likewise, within its community's."""
+    at_cap: AtCap = AtCap.REFUSE
+    """When a budget is spent, of whom nothing else was agreed with."""
+
     context_length: int | None = Field(default=None, ge=1)
     """Tokens of prompt and answer together; None for what the base can hold."""
     default_max_tokens: int = Field(default=512, ge=1)
@@ -94,6 +149,21 @@ class GatewaySettings(BaseSettings):
     keep_alive_timeout: int = Field(default=30, ge=1)
     drain_timeout: int = Field(default=30, ge=0)
     """How long running streams may go on after a stop signal."""
+
+    @property
+    def prices(self) -> Prices:
+        cached = None if self.price_cached is None else millionths(self.price_cached)
+        engine_second = int(self.price_engine_second.scaleb(9))
+        return Prices(millionths(self.price_prompt), cached, millionths(self.price_completion), engine_second)
+
+    @property
+    def community_terms(self) -> Terms:
+        """Of those with whom nothing else was agreed."""
+        return Terms(self.community_limits.limits(), self.at_cap)
+
+    @property
+    def key_terms(self) -> Terms:
+        return Terms(self.key_limits.limits(), self.at_cap)
 
     @field_validator("home")
     @classmethod

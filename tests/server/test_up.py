@@ -79,6 +79,7 @@ def test_a_base_without_a_usable_tokenizer(home: Path, base: Path) -> None:
         ("TROUPE_PORT", "99999"),
         ("TROUPE_PORT", "http"),
         ("TROUPE_API_KEY", " "),
+        ("TROUPE_COMMUNITY_LIMITS", "concurrent=many"),
         ("TROUPE_ENGINE_QUANTIZATION", "int3"),
         ("TROUPE_ENGINE_MAX_LORA_RANK", "10"),
     ],

@@ -9,7 +9,7 @@ from server.accounts.prices import Prices
 from server.accounts.terms import Terms, community_account
 from tests.server.accounts.ledger.desk import Clock, request
 
-PRICES = Prices(prompt=1_000_000, completion=1_000_000, engine_second=400)
+PRICES = Prices(prompt=1_000_000, completion=1_000_000, engine_second=400_000)
 
 
 async def test_what_was_settled_is_in_the_next_gateways_books(database_url: str, tmp_path: Path, clock: Clock) -> None:

@@ -13,7 +13,7 @@ from server.accounts.usage import usage
 from tests.server.accounts.ledger.conftest import MakeLedger
 from tests.server.accounts.ledger.desk import Clock, allowed, assert_adds_up, balance, fetch, request
 
-PRICES = Prices(prompt=1_000_000, completion=1_000_000, engine_second=400)
+PRICES = Prices(prompt=1_000_000, completion=1_000_000, engine_second=400_000)
 
 
 def make_lives(database: Database, clock: Clock, gateway: str = "g1") -> EngineLives:

@@ -33,7 +33,7 @@ def test_stretches_cost_what_the_life_costs(woke: int, cuts: list[int], price: i
     for cut in cuts:
         total += Stretch(at, at + cut).cost(woke, price)
         at += cut
-    assert total == (at - woke) * price // 1000
+    assert total == (at - woke) * price // 1_000_000
 
 
 def test_who_is_alone_bears_everything() -> None:

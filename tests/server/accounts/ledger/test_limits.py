@@ -69,7 +69,7 @@ def test_nonsense_is_refused(limits: dict[str, int]) -> None:
 
 
 PRICES = st.builds(
-    Prices, st.integers(0, 10**8), st.none() | st.integers(0, 10**8), st.integers(0, 10**8), engine_second=st.integers(0, 10**6)
+    Prices, st.integers(0, 10**8), st.none() | st.integers(0, 10**8), st.integers(0, 10**8), engine_second=st.integers(0, 10**9)
 )
 TOKENS = st.integers(0, 10**6)
 

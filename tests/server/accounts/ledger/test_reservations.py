@@ -255,7 +255,7 @@ async def test_nothing_is_reserved_once_it_is_closing(ledger: Ledger, database: 
 
 async def test_engine_time_is_part_of_the_budget(make_ledger: MakeLedger, database: Database) -> None:
     """Set aside as the most that it can cost, charged as if the request had been alone until the engine's life is shared out."""
-    ledger = await make_ledger(prices=Prices(engine_second=400))
+    ledger = await make_ledger(prices=Prices(engine_second=400_000))
     limits = Limits(money_per_month=4000)
     reservation = await ledger.reserve(request(engine_ms=10_000), allowed(limits))
     assert reservation.money == 4000
