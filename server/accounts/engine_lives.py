@@ -48,22 +48,26 @@ class EngineLives:
         self._clock_ns = clock_ns
         self._grace_ms = grace_ms
 
-    async def woke(self, life: str, *, engine: str, epoch: int) -> None:
-        """An engine begins to cost. `life`: a new id, which settlements name."""
-        now = self._now()
-        row = {"id": life, "engine": engine, "epoch": epoch, "gateway": self._gateway, "woke_ms": now, "shared_until_ms": now}
+    async def woke(self, life: str, *, engine: str, epoch: int, at_ms: int | None = None) -> None:
+        """An engine begins to cost. `life`: a new id, which settlements name. `at_ms`: Unix milliseconds, None for now, here and below.
+
+        Each of these may be said again: the first time counts.
+        """
+        at = self._now() if at_ms is None else at_ms
+        row = {"id": life, "engine": engine, "epoch": epoch, "gateway": self._gateway, "woke_ms": at, "shared_until_ms": at}
         async with self._database.noting() as connection:
-            await connection.execute(insert(lives).values(row))
+            if (await connection.execute(select(lives.c.id).where(lives.c.id == life))).first() is None:
+                await connection.execute(insert(lives).values(row))
 
-    async def ready(self, life: str) -> None:
-        await self._note(life, "ready_ms")
+    async def ready(self, life: str, *, at_ms: int | None = None) -> None:
+        await self._note(life, "ready_ms", at_ms)
 
-    async def draining(self, life: str) -> None:
-        await self._note(life, "draining_ms")
+    async def draining(self, life: str, *, at_ms: int | None = None) -> None:
+        await self._note(life, "draining_ms", at_ms)
 
-    async def ended(self, life: str) -> None:
-        """It costs nothing any more. The first call counts."""
-        await self._note(life, "ended_ms")
+    async def ended(self, life: str, *, at_ms: int | None = None) -> None:
+        """It costs nothing any more."""
+        await self._note(life, "ended_ms", at_ms)
 
     async def end_orphans(self, dead_after_ms: int = 120_000) -> int:
         """End the lives of gateways that died, when these were last known to live: an engine dies with its gateway. How many."""
@@ -168,9 +172,10 @@ class EngineLives:
             insert(shares), [{**common, "community": community, "engine_ms": ms, "cost": cost} for community, (ms, cost) in totals.items()]
         )
 
-    async def _note(self, life: str, column: str) -> None:
+    async def _note(self, life: str, column: str, at_ms: int | None) -> None:
+        at = self._now() if at_ms is None else at_ms
         async with self._database.noting() as connection:
-            await connection.execute(update(lives).where(lives.c.id == life, lives.c[column].is_(None)).values({column: self._now()}))
+            await connection.execute(update(lives).where(lives.c.id == life, lives.c[column].is_(None)).values({column: at}))
 
     def _now(self) -> int:
         return self._clock_ns() // 1_000_000
