@@ -53,7 +53,7 @@ class Answer:
         limit = body.get("max_completion_tokens") or body.get("max_tokens") or tokens
         length = min(tokens, limit)
         options = body.get("stream_options") or {}
-        prompt = _length(body)
+        prompt = len(words(body))
         return cls(
             id=("chatcmpl-" if chat else "cmpl-") + uuid4().hex,
             created=int(time.time()),
@@ -220,8 +220,9 @@ def error_event() -> bytes:
     return f"data: {json.dumps(generation_error())}\n\n".encode()
 
 
-def _length(body: Mapping[str, Any]) -> int:
+def words(body: Mapping[str, Any]) -> list[str]:
+    """Of the prompt, however it is asked; a prompt of token ids has one for each."""
     prompt = body.get("messages") or body.get("prompt") or ""
     if isinstance(prompt, str):
-        return len(prompt.split())
-    return sum(len(str(item["content"]).split()) if isinstance(item, dict) else 1 for item in prompt)
+        return prompt.split()
+    return [word for item in prompt for word in (str(item["content"]).split() if isinstance(item, dict) else [str(item)])]

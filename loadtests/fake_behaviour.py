@@ -98,6 +98,8 @@ class FakeSettings:
     """Tokens in one event of a stream: more than one where vLLM's output was not taken at once."""
     cached: int | None = 0
     """Tokens of each prompt that the engine says it had already, if it is so long; None where it says nothing of it."""
+    faults: Mapping[str, Fault] = field(default_factory=dict)
+    """A word in a prompt → what goes wrong with that answer."""
     slice: int = 0
     """Send streams in pieces of so many bytes; 0: event by event."""
     linger: float = 0.0

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from loadtests.fake_answers import BASE, DONE, Answer, dumps, error_event, event, unknown_model, usual_logprob
+from loadtests.fake_answers import BASE, DONE, Answer, dumps, error_event, event, unknown_model, usual_logprob, words
 from loadtests.fake_behaviour import REFUSALS, FakeSettings, Fault, Voice
 from loadtests.fake_documents import Counters, awake, model_list, slept, tokenized
 from loadtests.fake_received import Received
@@ -196,8 +196,9 @@ class FakeEngine:
         if (unknown := await self._find(model)) is not None:
             return _error_response(unknown)
         voice = self._voice(model)
-        if voice.fault is not None:
-            settings = replace(settings, fault=voice.fault)
+        fault = voice.fault or (settings.faults and next(filter(None, map(settings.faults.get, words(body))), None))
+        if fault:
+            settings = replace(settings, fault=fault)
         refusal = REFUSALS.get(settings.fault)
         if refusal is not None:
             return _error_response(refusal)

@@ -220,6 +220,16 @@ async def test_it_remembers_what_each_caller_was_given() -> None:
         assert told == {"whole": 8, "die": 3, "error-event": 3, "end-early": 3, "dead": 0, "refused": 0}
 
 
+async def test_a_word_brings_a_fault_upon_its_own_request() -> None:
+    """And upon no other."""
+    async with FakeEngine(FakeSettings(faults={"boom": Fault.STATUS_500})) as engine, aiohttp.ClientSession(engine.url) as session:
+        statuses = []
+        for text in ("hi there", "hi boom", "boomerang"):
+            async with session.post(CHAT, json={"model": "base", "messages": [{"role": "user", "content": text}]}) as response:
+                statuses.append(response.status)
+    assert statuses == [200, 500, 200]
+
+
 async def counted(session: aiohttp.ClientSession) -> tuple[float, float]:
     async with session.get("/metrics") as response:
         values = dict(line.split(" ") for line in (await response.text()).splitlines() if line[0] != "#")
