@@ -1,4 +1,4 @@
-"""The books of a gateway: its ledger, what was agreed with whom, the lives of its engines and what was used, on one database.
+"""The books of a gateway: its ledger, what was agreed with whom and the lives of its engines, on one database.
 
     async with open_books(home, prices=…, community=Terms(…), key=Terms(…), gateway=new_gateway(), name="127.0.0.1:8000") as books:
         keys = await open_keys(books.database, home, pepper=…)      # the same database, opened once
@@ -12,19 +12,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from adapters.registry.database import Database
-from server.accounts.cloud_events import cloud_events
 from server.accounts.database import open_accounts
 from server.accounts.engine_lives import EngineLives
 from server.accounts.ledger import Ledger
 from server.accounts.open_ledger import open_ledger
 from server.accounts.prices import Prices
 from server.accounts.terms import Terms, TermsBook, TermsStore
-from server.accounts.usage import Usage, usage
-
-ALL_DAYS = ("", "9999-12-31")
 
 
 @dataclass(frozen=True)
@@ -32,7 +27,7 @@ class Books:
     """Open until whoever opened them ends the `open_books` that they are from."""
 
     database: Database
-    """Of keys too."""
+    """Of keys too, and what usage is read from."""
     prices: Prices
     ledger: Ledger
     terms: TermsBook
@@ -40,16 +35,6 @@ class Books:
     terms_store: TermsStore
     """The table: to be changed. `terms.refresh()` afterwards lets a change hold here at once."""
     lives: EngineLives
-
-    async def usage(self, days: tuple[str, str] = ALL_DAYS, *, community: str | None = None, by_key: bool = False) -> list[Usage]:
-        """By UTC day, both of `days` included, and community. Raises adapters.registry.DatabaseError."""
-        return await usage(self.database, since=days[0], until=days[1], community=community, by_key=by_key)
-
-    def events(
-        self, source: str, days: tuple[str, str] = ALL_DAYS, *, community: str | None = None, provisional: bool = False
-    ) -> AsyncIterator[dict[str, Any]]:
-        """CloudEvents: see cloud_events.py. Raises adapters.registry.DatabaseError."""
-        return cloud_events(self.database, source, since=days[0], until=days[1], community=community, provisional=provisional)
 
 
 @asynccontextmanager

@@ -167,7 +167,13 @@ class EngineLives:
         return end - begin, self._prices.engine(until - begin) - self._prices.engine(until - end)
 
     async def _book(self, connection: AsyncConnection, life: Life, stretch: Stretch, totals: dict[str, tuple[int, int]]) -> None:
-        common = {"life": life.id, "from_ms": stretch.from_ms, "until_ms": stretch.until_ms, "day": day_of(stretch.from_ms * 1_000_000)}
+        common = {
+            "life": life.id,
+            "from_ms": stretch.from_ms,
+            "until_ms": stretch.until_ms,
+            "day": day_of(stretch.from_ms * 1_000_000),
+            "shared_ms": self._now(),
+        }
         await connection.execute(
             insert(shares), [{**common, "community": community, "engine_ms": ms, "cost": cost} for community, (ms, cost) in totals.items()]
         )

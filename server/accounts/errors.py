@@ -6,6 +6,7 @@ AccountsError
 ├── BadGrant           a key that must not be made: scopes that exclude each other, names that cannot be
 ├── UnknownKey         no key has this id
 ├── KeyEnded           a key that has been revoked, replaced or has expired cannot be replaced
+├── BadCursor          a place in what is exported that is none
 ├── KeyFileError       a file that an installation keeps a key of its own in cannot be read or made, or holds something else
 └── PepperError        the pepper cannot be read or made, or is not the one that the keys were made with
 
@@ -40,6 +41,10 @@ class UnknownKey(AccountsError):
 
 
 class KeyEnded(AccountsError):
+    pass
+
+
+class BadCursor(AccountsError):
     pass
 
 

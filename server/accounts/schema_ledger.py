@@ -37,6 +37,7 @@ requests = Table(
     Column("engine_cost", BigInteger, nullable=False, server_default="0"),
     Index("ix_requests_day", "day", "community"),
     Index("ix_requests_open", "gateway", sqlite_where=text("outcome IS NULL"), postgresql_where=text("outcome IS NULL")),
+    Index("ix_requests_ended", "ended_ms", sqlite_where=text("ended_ms IS NOT NULL"), postgresql_where=text("ended_ms IS NOT NULL")),
     Index("ix_requests_life", "life", sqlite_where=text("life IS NOT NULL"), postgresql_where=text("life IS NOT NULL")),
 )
 """One row a request, before the engine is touched. Open while `outcome` is NULL: `prompt_tokens` is then what the gateway counted."""
@@ -92,9 +93,12 @@ shares = Table(
     Column("day", String(10), nullable=False),
     Column("engine_ms", BigInteger, nullable=False),
     Column("cost", BigInteger, nullable=False),
+    Column("shared_ms", BigInteger, nullable=False, server_default="0"),
     Index("ix_engine_shares_day", "day"),
+    Index("ix_engine_shares_shared", "shared_ms"),
 )
-"""Who bears how much of a stretch of an engine's life; community "" is the operator, where nobody used it."""
+"""Who bears how much of a stretch of an engine's life; community "" is the operator, where nobody used it. `shared_ms`: when that was
+worked out."""
 
 terms = Table(
     "terms",

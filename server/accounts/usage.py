@@ -1,9 +1,13 @@
-"""What was used: by day and community, and by key. Rows for a table, JSON or CSV; how they look is somebody else's business."""
+"""What was used: by day, community and key, or by some of these. Rows for a table, JSON or CSV; how they look is somebody else's business.
+
+A request is of the day on which it began, with all of its engine time.
+"""
 
 import csv
 import io
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, fields
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Select, case, func, literal, select
@@ -11,14 +15,25 @@ from sqlalchemy import Select, case, func, literal, select
 from adapters.registry.database import Database
 from server.accounts.engine_lives import OPERATOR
 from server.accounts.entries import Outcome
+from server.accounts.money import amount
 from server.accounts.schema_ledger import requests, shares
+
+
+class By(StrEnum):
+    DAY = "day"
+    COMMUNITY = "community"
+    KEY = "key_id"
+
+
+DAYS = ("", "9999-12-31")
+"""All."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Of one UTC day and community, and key where asked for. Money in millionths; `cost` is the bill, tokens and engine together.
+    """Of one UTC day, community and key, as far as it was asked by these; else "". Money in millionths.
 
-    Community "" is the operator: engine time in which nobody was there.
+    Community "" among communities is the operator: engine time in which nobody was there.
     """
 
     day: str
@@ -41,57 +56,81 @@ class Usage:
 
     @property
     def cost(self) -> int:
+        """The bill: tokens and engine together."""
         return self.token_cost + self.engine_cost
 
-    def record(self) -> dict[str, Any]:
-        """For JSON and CSV."""
-        return {**asdict(self), "cost": self.cost}
+    def record(self, by: Collection[By]) -> dict[str, Any]:
+        """For JSON and CSV: amounts as decimals of the currency, engine time in seconds."""
+        named = {each.value: getattr(self, each) or None for each in By if each in by}
+        counted = {name: getattr(self, name) for name in _COUNTS}
+        money = {name: amount(getattr(self, name)) for name in _MONEY}
+        return {**named, **counted, "engine_seconds": self.engine_ms / 1000, **money}
 
 
-COLUMNS = (*(field.name for field in fields(Usage)), "cost")
-"""Of `Usage.record`, in order."""
+_MONEY = ("token_cost", "engine_cost", "cost")
+_COUNTS = tuple(field.name for field in fields(Usage) if field.name not in {*By, "engine_ms", *_MONEY})
+
+
+def columns(by: Collection[By]) -> list[str]:
+    """Of `Usage.record`, in order."""
+    return [*(each.value for each in By if each in by), *_COUNTS, "engine_seconds", *_MONEY]
 
 
 async def usage(
-    database: Database, *, since: str = "", until: str = "9999-12-31", community: str | None = None, by_key: bool = False
+    database: Database,
+    days: tuple[str, str] = DAYS,
+    *,
+    communities: Collection[str] | None = None,
+    by: Collection[By] = (By.DAY, By.COMMUNITY),
 ) -> list[Usage]:
-    """From day `since` to day `until`, both included, by day and community; the operator's part only where no community is asked for.
+    """Both of `days` included. `communities`: only theirs; None for all, and then the operator's part too.
 
     Raises adapters.registry.DatabaseError.
     """
     async with database.reading() as connection:
-        found = await connection.execute(_used(since, until, community, by_key=by_key))
+        found = await connection.execute(_used(days, communities, by))
         rows = [Usage(*row[:3], *map(int, row[3:])) for row in found]  # sums are Decimals on PostgreSQL
-        if community is None:
-            idle = (
-                select(shares.c.day, func.sum(shares.c.engine_ms), func.sum(shares.c.cost))
-                .where(shares.c.community == OPERATOR, shares.c.day.between(since, until))
-                .group_by(shares.c.day)
-            )
-            rows += [Usage(day, OPERATOR, "", engine_ms=int(ms), engine_cost=int(cost)) for day, ms, cost in await connection.execute(idle)]
-    return sorted(rows, key=lambda row: (row.day, row.community, row.key_id))
+        if communities is None:
+            idle = await connection.execute(_idle(days, by))
+            rows += [Usage(day, OPERATOR, "", engine_ms=int(ms), engine_cost=int(cost)) for day, ms, cost in idle if ms is not None]
+    merged: dict[tuple[str, str, str], Usage] = {}
+    for row in rows:
+        place = (row.day, row.community, row.key_id)
+        merged[place] = _added(merged[place], row) if place in merged else row
+    return [merged[place] for place in sorted(merged)]
 
 
-def to_csv(rows: Iterable[Usage]) -> str:
+def to_csv(rows: Iterable[Usage], by: Collection[By]) -> str:
     """With a line of names first, ended as RFC 4180 wants it."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS)
+    writer = csv.DictWriter(text, columns(by))
     writer.writeheader()
-    writer.writerows(row.record() for row in rows)
+    writer.writerows(row.record(by) for row in rows)
     return text.getvalue()
 
 
-def _used(since: str, until: str, community: str | None, *, by_key: bool) -> Select[Any]:
+def _added(one: Usage, other: Usage) -> Usage:
+    sums = {each.name: getattr(one, each.name) + getattr(other, each.name) for each in fields(Usage)[3:]}
+    return Usage(one.day, one.community, one.key_id, **sums)
+
+
+def _used(days: tuple[str, str], communities: Collection[str] | None, by: Collection[By]) -> Select[Any]:
     row = requests.c
-    key = row.key_id if by_key else literal("")
     settled = row.outcome.is_not(None)
     counts = [func.count(), func.count(case((row.outcome.is_(None), 1)))]
     counts += [func.count(case((row.outcome == outcome, 1))) for outcome in Outcome]
     counts.append(func.count(case((row.degraded, 1))))
     summed = (row.prompt_tokens, row.cached_tokens, row.completion_tokens, row.engine_ms, row.token_cost, row.engine_cost)
     sums = [func.coalesce(func.sum(case((settled, column), else_=0)), 0) for column in summed]
-    found = select(row.day, row.community, key.label("key_id"), *counts, *sums).where(row.day.between(since, until))
-    if community is not None:
-        found = found.where(row.community == community)
-    grouped = (row.day, row.community, row.key_id) if by_key else (row.day, row.community)
-    return found.group_by(*grouped)
+    places = [row[each.value] if each in by else literal("").label(each.value) for each in By]
+    found = select(*places, *counts, *sums).where(row.day.between(*days))
+    if communities is not None:
+        found = found.where(row.community.in_(sorted(communities)))
+    return found.group_by(*(row[each.value] for each in By if each in by))
+
+
+def _idle(days: tuple[str, str], by: Collection[By]) -> Select[Any]:
+    row = shares.c
+    day = row.day if By.DAY in by else literal("").label("day")
+    found = select(day, func.sum(row.engine_ms), func.sum(row.cost))
+    return found.where(row.community == OPERATOR, row.day.between(*days)).group_by(*([row.day] if By.DAY in by else []))

@@ -1,19 +1,22 @@
-"""Usage by day, community and key; as CSV; as CloudEvents. And terms, which the same database holds."""
+"""Usage by day, community and key, and as CSV. And terms, which the same database holds."""
 
 import csv
 import json
-from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+
+import pytest
 
 from adapters.registry.database import Database
-from server.accounts.cloud_events import cloud_events
 from server.accounts.database import open_accounts
+from server.accounts.engine_lives import EngineLives
 from server.accounts.entries import Outcome, Settlement
 from server.accounts.ledger import Ledger
 from server.accounts.limits import Limits
+from server.accounts.money import millionths
+from server.accounts.prices import Prices
 from server.accounts.terms import AtCap, Terms, TermsBook, TermsStore, community_account, key_account
-from server.accounts.usage import COLUMNS, Usage, to_csv, usage
+from server.accounts.usage import By, Usage, columns, to_csv, usage
 from tests.server.accounts.ledger.desk import DONE, Clock, allowed, request
 
 ABORTED = Settlement(Outcome.ABORTED, prompt_tokens=10, completion_tokens=1)
@@ -30,6 +33,15 @@ async def three_days(ledger: Ledger, clock: Clock) -> None:
             clock.pass_seconds(86_400)
 
 
+async def lives_of_nobody(database: Database, clock: Clock) -> None:
+    """An engine for ten seconds, for which the operator pays."""
+    lives = EngineLives(database, Prices(engine_second=400_000), "g1", clock_ns=clock, grace_ms=0)
+    await lives.woke("l1", engine="local", epoch=1)
+    clock.pass_seconds(10)
+    await lives.ended("l1")
+    await lives.share_out()
+
+
 async def test_usage_is_summed_by_day_and_community(ledger: Ledger, database: Database, clock: Clock) -> None:
     """What runs is counted and not charged."""
     await three_days(ledger, clock)
@@ -43,38 +55,41 @@ async def test_usage_is_summed_by_day_and_community(ledger: Ledger, database: Da
 async def test_usage_of_one_community_by_key(ledger: Ledger, database: Database, clock: Clock) -> None:
     """Of some days, both of them included."""
     await three_days(ledger, clock)
-    rows = await usage(database, since="2026-11-22", until="2026-11-22", community="a", by_key=True)
+    rows = await usage(database, ("2026-11-22", "2026-11-22"), communities={"a"}, by=tuple(By))
     assert [(row.day, row.community, row.key_id, row.requests) for row in rows] == [
         ("2026-11-22", "a", "k1", 2),
         ("2026-11-22", "a", "k2", 1),
     ]
 
 
+@pytest.mark.parametrize("by", [(By.DAY,), (By.COMMUNITY,), (By.KEY,), (By.COMMUNITY, By.KEY), ()])
+async def test_however_usage_is_summed_it_is_the_same_bill(ledger: Ledger, database: Database, clock: Clock, by: tuple[By, ...]) -> None:
+    """With what the operator bears in it, unless it is of some communities."""
+    await three_days(ledger, clock)
+    await lives_of_nobody(database, clock)
+    whole, some = await usage(database), await usage(database, communities={"a"})
+    assert {row.community for row in whole} == {"", "a", "b"}
+    rows = await usage(database, by=by)
+    places = [(row.day, row.community, row.key_id) for row in rows]
+    assert len(set(places)) == len(places)
+    for name in ("requests", "completion_tokens", "engine_ms", "cost"):
+        assert sum(getattr(row, name) for row in rows) == sum(getattr(row, name) for row in whole)
+        summed = await usage(database, communities={"a"}, by=by)
+        assert sum(getattr(row, name) for row in summed) == sum(getattr(row, name) for row in some)
+    assert await usage(database, ("2030-01-01", "2030-01-02"), by=(By.DAY,)) == []
+
+
 async def test_usage_as_csv_reads_back(ledger: Ledger, database: Database, clock: Clock) -> None:
+    """Amounts are decimals of the currency; who is the operator has no name."""
     await three_days(ledger, clock)
-    rows = await usage(database)
-    read = list(csv.DictReader(to_csv(rows).splitlines()))
-    assert list(read[0]) == list(COLUMNS)
-    assert [int(row["cost"]) for row in read] == [row.cost for row in rows]
-    assert json.loads(json.dumps(rows[0].record()))["cost"] == rows[0].cost
-
-
-async def test_settled_requests_are_cloud_events(ledger: Ledger, database: Database, clock: Clock) -> None:
-    """With the attributes that CloudEvents 1.0 asks for, in order, each once, and none of what runs or may still change."""
-    await three_days(ledger, clock)
-    with_engine = Settlement(Outcome.COMPLETE, prompt_tokens=1, completion_tokens=1, life="l1", engine_from_ms=1, engine_until_ms=2)
-    await ledger.settle(await ledger.reserve(request(), allowed()), with_engine)
-    events: list[dict[str, Any]] = [event async for event in cloud_events(database, "https://troupe.example/accounts")]
-    assert len(events) == 15
-    assert len({event["id"] for event in events}) == 15
-    for event in events:
-        assert (event["specversion"], event["type"]) == ("1.0", "troupe.request.settled.v1")
-        assert event["source"] == "https://troupe.example/accounts"
-        assert event["subject"] == event["data"]["community"]
-        assert datetime.fromisoformat(event["time"]).tzinfo is not None
-        assert json.loads(json.dumps(event)) == event
-    assert len([event async for event in cloud_events(database, "x", provisional=True)]) == 16
-    assert len([event async for event in cloud_events(database, "x", community="b", since="2026-11-22")]) == 4
+    await lives_of_nobody(database, clock)
+    by = (By.DAY, By.COMMUNITY)
+    rows = await usage(database, by=by)
+    read = list(csv.DictReader(to_csv(rows, by).splitlines()))
+    assert list(read[0]) == columns(by)
+    assert [millionths(Decimal(row["cost"])) for row in read] == [row.cost for row in rows]
+    assert [row["community"] for row in read if row["engine_seconds"] == "10.0"] == [""]
+    assert [json.loads(json.dumps(row.record(by)))["community"] for row in rows if row.community == ""] == [None]
 
 
 async def test_terms_are_known_to_every_gateway_after_its_next_look(database: Database, database_url: str, tmp_path: Path) -> None:
