@@ -62,7 +62,8 @@ _OWN = (
     ("NPM Token", r"\bnpm_[A-Za-z0-9]{36}\b"),
     ("Password in a URL", r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/@:]{1,100}:[^\s/@]{1,200}@[^\s]{1,200}"),
     ("JSON Web Token", r"\beyJ[\w-]{10,4000}={0,2}\.[\w-]{10,4000}={0,2}(?:\.[\w-]{0,1000}={0,2})?"),
-    ("Password", rf"{_SAID}\s{{0,2}}[:=]\s{{0,2}}(?=\S{{0,99}}[\d!$%^&*#])\S{{6,100}}"),
+    ("Password", rf"{_SAID}(?:\s{{1,2}}is)?\s{{0,2}}[:=]\s{{0,2}}(?=\S{{0,99}}[\d!$%^&*#])\S{{6,100}}"),
+    ("Password in a sentence", rf"{_SAID}\s{{1,2}}is\s{{1,2}}(?=\S{{0,99}}\d)\S{{8,100}}"),  # hunter2 is a joke, and shorter
 )
 _INVITE = re.compile(r"(?:https?://)?(?:www\.)?(?:discord(?:app)?\.com/invite|discord\.(?:gg|me|io)|dsc\.gg)/[\w-]{2,40}", re.IGNORECASE)
 _LONG_WORD = re.compile(r"[A-Za-z0-9+/=_-]{20,}")

@@ -48,6 +48,8 @@ SECRETS = {
     "npm": f"npm_{drawn(36)}",
     "Telegram": f"123456789:{drawn(35)}",
     "password": "password: hunter22",
+    "password, announced": "my password is: hunter22",
+    "password, in a sentence": "my password is tr0ub4dor3",
     "key": "API_KEY=abc123def",
     "database": "postgres://troupe:pa55w0rd@db.internal:5432/troupe",
     "hexadecimal": drawn(32, letters="0123456789abcdef"),
