@@ -1,6 +1,7 @@
 """The HTTP server's own limits, below ASGI: heads that never end, lines that are no HTTP, connections that bring nothing."""
 
 import asyncio
+import logging
 import re
 from typing import Any
 from uuid import uuid4
@@ -10,6 +11,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from server.gateway.errors import GatewayError, HeadTooLarge, InvalidRequest, RequestTimedOut
 from server.gateway.settings import GatewaySettings
+
+log = logging.getLogger("troupe.gateway")
 
 FLUSH_SECONDS = 2
 """What callers have to read on, once all is said and the server goes."""
@@ -139,12 +142,13 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_answering() and self.cycle.response_started:
             self.transport.close()  # a second answer in the middle of the first would be read as part of it
             return
-        body = error.encoded()
+        body, request_id = error.encoded(), f"req_{uuid4().hex}"
+        log.info("request", extra={"fields": {"request": request_id, "status": error.status, "error": error.code}})
         fields = (
             *(field for field in error.response_headers() if field[0] != b"connection"),
             (b"connection", b"close"),
             (b"content-length", str(len(body)).encode()),
-            (b"x-request-id", f"req_{uuid4().hex}".encode()),
+            (b"x-request-id", request_id.encode()),
         )
         lines = b"".join(name + b": " + value + b"\r\n" for name, value in fields)
         self.transport.write(STATUS_LINE[error.status] + lines + b"\r\n" + body)
