@@ -6,8 +6,10 @@ find the first byte and the end of an answer.
 
 import asyncio
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 from urllib.parse import urlsplit
 
 from loadtests.measure import percentile
@@ -21,10 +23,11 @@ class WrongAnswer(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """Seconds from the request to the first byte of the body, and to the end; and the bytes."""
+    """Seconds from the request to the first byte of the body, and to the end; the longest pause between two pieces of it; its bytes."""
 
     first_s: float
     total_s: float
+    pause_s: float
     content: bytes = field(repr=False)
 
 
@@ -35,19 +38,19 @@ class Connection(asyncio.Protocol):
         self._received = bytearray()
         self._head_end = -1
         self._length: int | None = None
-        self._first_s = 0.0
+        self._first_s = self._heard_s = self._pause_s = 0.0
         self._waiter: asyncio.Future[Answer] | None = None
         self._loop = asyncio.get_running_loop()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
 
     def ask(self, request: bytes) -> "asyncio.Future[Answer]":
         self._received.clear()
-        self._head_end, self._length, self._first_s = -1, None, 0.0
+        self._head_end, self._length = -1, None
+        self._first_s = self._pause_s = 0.0
         self._waiter = self._loop.create_future()
-        self._start_s = self._loop.time()
+        self._start_s = time.perf_counter()  # uvloop's own time stands still within a turn of it
         self._transport.write(request)
         return self._waiter
 
@@ -59,10 +62,14 @@ class Connection(asyncio.Protocol):
         if self._head_end < 0 and not self._read_head(waiter):
             return
         body_bytes = len(self._received) - self._head_end
+        now_s = time.perf_counter() - self._start_s
         if body_bytes and not self._first_s:
-            self._first_s = self._loop.time() - self._start_s
+            self._first_s = now_s
+        elif body_bytes:
+            self._pause_s = max(self._pause_s, now_s - self._heard_s)
+        self._heard_s = now_s
         if (body_bytes == self._length) if self._length is not None else self._received.endswith(LAST_CHUNK):
-            waiter.set_result(Answer(self._first_s, self._loop.time() - self._start_s, bytes(self._received[self._head_end :])))
+            waiter.set_result(Answer(self._first_s, now_s, self._pause_s, bytes(self._received[self._head_end :])))
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -86,11 +93,12 @@ class Connection(asyncio.Protocol):
         return True
 
 
-def request_bytes(url: str, key: str, model: str, *, max_tokens: int, stream: bool) -> bytes:
-    """A chat completion of a few short messages, as bytes for a connection to `url`."""
+def request_bytes(url: str, key: str, model: str, *, max_tokens: int, stream: bool, usage: bool = False) -> bytes:
+    """A chat completion of a few short messages, as bytes for a connection to `url`. `usage`: have it told at the end of a stream."""
     turns = ["who is watching the derby tonight?", "me, if the bus ever comes", "bring crisps then", "same bet as last week, loser cooks?"]
     messages = [{"role": "assistant" if index % 2 else "user", "content": text} for index, text in enumerate([*turns, "well?"])]
-    body = json.dumps({"model": model, "messages": messages, "max_tokens": max_tokens, "stream": stream}).encode()
+    options = {"stream_options": {"include_usage": True}} if usage else {}
+    body = json.dumps({"model": model, "messages": messages, "max_tokens": max_tokens, "stream": stream, **options}).encode()
     head = (
         f"POST /v1/chat/completions HTTP/1.1\r\nhost: {urlsplit(url).netloc}\r\nauthorization: Bearer {key}\r\n"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"

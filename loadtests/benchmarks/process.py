@@ -33,13 +33,19 @@ def end_like_ctrl_c() -> None:
 class Process:
     """`python ARGUMENTS`, in a session of its own, with its output in the file `log`; ended when the block is left.
 
-    `environment` is set over ours, from which every TROUPE_ variable is taken away first.
+    `environment` is set over ours, from which every TROUPE_ variable is taken away first. `python`: of another installation than ours.
     """
 
     def __init__(
-        self, arguments: Sequence[str], *, log: Path, environment: Mapping[str, str] | None = None, core: int | None = None
+        self,
+        arguments: Sequence[str],
+        *,
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        core: int | None = None,
+        python: Path | None = None,
     ) -> None:
-        self._arguments = [sys.executable, *arguments]
+        self._arguments = [str(python or sys.executable), *arguments]
         self._log = log
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("TROUPE_")} | dict(environment or {})
         self._core = core
