@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: setup setup-dev up check test soak lock bench-gateway bench-start bench-cold-start bench-adapters bench-import bench-curation bench-training
+.PHONY: setup setup-dev up check test soak lock bench-overhead bench-through bench-start bench-cold-start bench-adapters bench-import bench-curation bench-training
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -69,8 +69,11 @@ soak: setup-dev  ## the same with large counts, where a test has one, and ten mi
 # --- benchmarks: see docs/benchmarks.md. They want a machine that does nothing else. ---------------------------------------
 BENCH_HOME ?= $(or $(TROUPE_HOME),$(HOME)/.local/share/troupe)
 
-bench-gateway: setup-dev  ## what the gateway costs, beside no gateway and beside FastAPI with httpx (about 8 minutes)
-	@demo="$$($(BIN)/python -m adapters.demo --home "$(BENCH_HOME)")" && $(BIN)/python -m loadtests.benchmarks.gateway --demo "$$demo"
+bench-overhead: setup-dev $(PEERS_STAMP)  ## what the gateway costs, beside LiteLLM, FastAPI with httpx, and no gateway (about 20 minutes)
+	@demo="$$($(BIN)/python -m adapters.demo --home "$(BENCH_HOME)")" && $(BIN)/python -m loadtests.benchmarks.overhead --demo "$$demo" --peers $(PEERS) $(BENCH_OPTIONS)
+
+bench-through: setup-dev $(PEERS_STAMP)  ## how much of a real engine's throughput arrives through the gateway, beside LiteLLM (about 6 minutes)
+	@demo="$$($(BIN)/python -m adapters.demo --home "$(BENCH_HOME)")" && $(BIN)/python -m loadtests.benchmarks.through --demo "$$demo" --peers $(PEERS) $(BENCH_OPTIONS)
 
 bench-start: setup-dev  ## how long a start takes to its first token (about 1 minute)
 	@$(BIN)/python -m adapters.demo --home "$(BENCH_HOME)" >/dev/null && $(BIN)/python -m loadtests.benchmarks.start --home "$(BENCH_HOME)"
