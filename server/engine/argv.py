@@ -55,6 +55,8 @@ def engine_argv(settings: EngineSettings, base: Base, machine: Machine) -> list[
         # Tells the cache of adapters which ones are in use.
         "--middleware", "server.engine.resolver.AdaptersInFlight",
         "--default-chat-template-kwargs", json.dumps({"enable_thinking": False}),
+        # The ledger has a price of its own for what was cached.
+        "--enable-prompt-tokens-details",
         "--disable-uvicorn-access-log",
         "--no-enable-log-requests",
     ]  # fmt: skip

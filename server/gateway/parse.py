@@ -154,7 +154,7 @@ def _max_tokens(values: Mapping[str, Any]) -> int | None:
 def engine_body(
     generation: Generation, dialect: Dialect, *, engine_name: str, prompts: Sequence[Prompt], max_tokens: int, cache_salt: str
 ) -> dict[str, Any]:
-    """The body for vLLM, built anew. Usage is always asked for: the gateway counts, whether the caller wants to or not."""
+    """The body for vLLM, built anew. Usage is always asked for, in every event: the gateway counts, whether the caller wants to or not."""
     told = [_prompt(prompt) for prompt in prompts]
     body: dict[str, Any] = {
         "model": engine_name,
@@ -166,7 +166,7 @@ def engine_body(
         "stream": generation.stream,
     }
     if generation.stream:
-        body["stream_options"] = {"include_usage": True}
+        body["stream_options"] = {"include_usage": True, "continuous_usage_stats": True}
     return body
 
 
