@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from server.accounts import KeyStore, Own, ensure_key, open_keys
 from server.accounts.books import Books, open_books
 from server.accounts.open_ledger import new_gateway
-from server.accounts.prices import Prices
-from server.accounts.terms import Terms
 from server.gateway.settings import GatewaySettings
 
 
@@ -28,9 +26,9 @@ async def opened_books(settings: GatewaySettings) -> AsyncIterator[tuple[Books, 
     """Raises AccountsError or adapters.registry.DatabaseError."""
     async with open_books(
         settings.home,
-        prices=Prices(),
-        community=Terms(),
-        key=Terms(),
+        prices=settings.prices,
+        community=settings.community_terms,
+        key=settings.key_terms,
         gateway=new_gateway(),
         name=f"{socket.gethostname()}:{settings.port}",
         database_url=settings.database_url.get_secret_value(),

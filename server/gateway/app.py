@@ -27,6 +27,7 @@ from server.gateway.form import largest_weights
 from server.gateway.front import Front
 from server.gateway.gate import Gate
 from server.gateway.key_desk import KeyDesk
+from server.gateway.lives import Lives
 from server.gateway.loader import Loader
 from server.gateway.metering import Metering
 from server.gateway.metrics import Metrics
@@ -73,6 +74,8 @@ def create_app(
     authenticator, desk = Authenticator(ring), KeyDesk(ring, keys)
     directory = Directory(registry, base_fingerprint=base.fingerprint, started=int(time.time()))
     gate = Gate(bounds)
+    lives = Lives(books.lives, engine=settings.engine_url or "local")
+    fleet.listen(lives.changed)
     metrics = Metrics(fleet, directory, gate)
     upstream = Upstream(
         connect_timeout=settings.connect_timeout, stall_timeout=settings.stall_timeout, answer_timeout=settings.answer_timeout
@@ -86,12 +89,13 @@ def create_app(
     beside = (
         lambda: directory.follow(every=refresh_every),
         lambda: books.terms.follow(every=refresh_every),
+        lives.run,
         ring.follow,
         warmer.run,
         foresight.run,
         metrics.follow_wakes,
     )
-    running = partial(_running, fleet=fleet, directory=directory, ring=ring, desk=desk, upstream=upstream, beside=beside)
+    running = partial(_running, fleet=fleet, directory=directory, ring=ring, desk=desk, upstream=upstream, lives=lives, beside=beside)
     rest = FastAPI(title="Troupe", version=VERSION, lifespan=running, openapi_url=None, redirect_slashes=False)
     timeout = settings.body_timeout
     routes = build_router(
@@ -114,7 +118,7 @@ def create_app(
         )
     )
     install_error_handlers(rest)
-    metering = Metering(books.ledger, books.terms, life=lambda epoch: None, reserved_ms=round(settings.reserved_seconds * 1000))
+    metering = Metering(books.ledger, books.terms, life=lives.life, reserved_ms=round(settings.reserved_seconds * 1000))
     answers = Answers(gate, fleet, upstream)
     direct = _endpoints(settings, base, authenticator=authenticator, directory=directory, fleet=fleet, metering=metering, answers=answers)
     return Front(direct, rest, metrics=metrics, max_head_bytes=settings.max_head_bytes)
@@ -165,6 +169,7 @@ async def _running(
     ring: KeyRing,
     desk: KeyDesk,
     upstream: Upstream,
+    lives: Lives,
     beside: Sequence[Callable[[], Coroutine[None, None, None]]],
 ) -> AsyncIterator[None]:
     """What runs beside the requests, from before the first to after the last."""
@@ -185,3 +190,4 @@ async def _running(
             await ring.note_used()
         await upstream.close()
         await fleet.close()
+        await lives.close()

@@ -20,8 +20,6 @@ from loadtests.fake_engine import FakeEngine, FakeSettings
 from server.accounts import KeyStore, open_keys
 from server.accounts.books import Books, open_books
 from server.accounts.open_ledger import new_gateway
-from server.accounts.prices import Prices
-from server.accounts.terms import Terms
 from server.fleet.engine import Cause, Endpoint, EngineState, Failure
 from server.fleet.fake import ManualTime, ScriptedEngine
 from server.fleet.fleet import Fleet
@@ -243,7 +241,9 @@ async def open_stage(
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(listener))
         home = folder / "accounts-home"
-        books = await stack.enter_async_context(open_books(home, prices=Prices(), community=Terms(), key=Terms(), gateway=new_gateway()))
+        books = await stack.enter_async_context(
+            open_books(home, prices=settings.prices, community=settings.community_terms, key=settings.key_terms, gateway=new_gateway())
+        )
         table = keys or await open_keys(books.database, home)
         manual = ManualTime()
         fleet = Fleet(engine, replace(policy or Policy(), wake_at_start=awake), clock=manual, pause=manual.pause)
