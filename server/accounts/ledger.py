@@ -191,6 +191,7 @@ class Ledger:
             answers = await self._write(batch)
         except NotWritten as exc:
             self._settling.extendleft(reversed(settling))
+            self._being_settled = 0
             self._not_written(waiting, exc)
             await asyncio.sleep(RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS)) - 1])
             return
