@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: setup setup-dev up check test soak lock bench-overhead bench-through bench-start bench-cold-start bench-adapters bench-import bench-curation bench-training
+.PHONY: setup setup-dev up check test soak lock bench-overhead bench-through bench-start bench-cold-start bench-adapters bench-fairness bench-import bench-curation bench-training
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -83,6 +83,9 @@ bench-cold-start: setup-dev  ## how long an engine takes to its first token: pla
 
 bench-adapters: setup-dev  ## how long streams stand still while adapters come that are not loaded (about 5 minutes)
 	@demo="$$($(BIN)/python -m adapters.demo --home "$(BENCH_HOME)")" && $(BIN)/python -m loadtests.benchmarks.adapters --demo "$$demo"
+
+bench-fairness: setup-dev $(PEERS_STAMP)  ## who waits how long on one real engine: plain vLLM, litellm, vllm-router, Troupe (about 50 minutes)
+	@demo="$$($(BIN)/python -m adapters.demo --home "$(BENCH_HOME)")" && $(BIN)/python -m loadtests.benchmarks.fairness --demo "$$demo" $(BENCH_OPTIONS)
 
 bench-import: setup-dev  ## how long a million messages take to import, and how much memory (about 2 minutes, 2 GB of disk)
 	@$(BIN)/python -m tests.adapters.sources.bench_import

@@ -7,7 +7,6 @@ whole Troupe, published and promoted one after another and only then asked all a
 import asyncio
 import json
 import os
-import socket
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -18,7 +17,7 @@ import aiohttp
 import click
 
 from loadtests.benchmarks.listeners import Listeners, WrongAnswer
-from loadtests.benchmarks.process import TROUPE, Process, end_like_ctrl_c
+from loadtests.benchmarks.process import TROUPE, Process, end_like_ctrl_c, free_port
 from loadtests.benchmarks.rounds import over
 from loadtests.benchmarks.synthetic import Size, write_adapter, write_base
 from loadtests.measure import percentile
@@ -108,9 +107,7 @@ async def measure(stage: Stage, adapters: dict[str, Path], rounds: int, never: S
 @asynccontextmanager
 async def plain_engine(base: Path, folder: Path) -> AsyncIterator[Stage]:
     """The engine alone, with as many adapters in memory as it has slots: vLLM's default."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = {
         "TROUPE_BASE": str(base), "TROUPE_HOME": str(folder), "TROUPE_STORE_URL": str(folder / "store"), "TROUPE_ENGINE_API_KEY": KEY,
         "TROUPE_ENGINE_PORT": str(port), "TROUPE_ENGINE_MAX_LORAS": str(SLOTS), "TROUPE_ENGINE_MAX_CPU_LORAS": str(SLOTS),

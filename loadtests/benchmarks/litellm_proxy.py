@@ -3,14 +3,13 @@
 It is installed in an environment of its own (`make` makes it from requirements/peers.lock), and only ever run, never imported.
 """
 
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 
-from loadtests.benchmarks.process import NotStarted, Process
+from loadtests.benchmarks.process import NotStarted, Process, free_port
 
 KEY = "sk-bench-key-of-a-caller"
 START_S = 120.0
@@ -34,9 +33,7 @@ class Proxy:
     @classmethod
     def of(cls, installation: Path, engine_url: str, engine_key: str, models: Sequence[str], folder: Path) -> "Proxy":
         """Writes its configuration into `folder`. `installation`: the virtual environment. Its port is one that was free just now."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         configuration = folder / "litellm.yaml"
         configuration.write_text(_configuration(engine_url, engine_key, models), encoding="utf-8")
         program = str(installation / "bin" / "litellm")

@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -28,6 +29,14 @@ class NotStarted(Exception):
 def end_like_ctrl_c() -> None:
     """Let SIGTERM, too, leave every block of this process, so that what it started is ended."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def free_port() -> int:
+    """One that nobody listened at just now."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
 
 
 class Process:

@@ -6,7 +6,6 @@ each relay, one after another in rotated order. Nothing has a core of its own: w
 
 import json
 import re
-import socket
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,7 +20,7 @@ from loadtests.benchmarks.closed_loop import Answer, Load, milliseconds, offer, 
 from loadtests.benchmarks.overhead import read_demo
 from loadtests.benchmarks.overhead_paths import COMMUNITY, DIRECT, ENGINE_KEY, GATEWAY, LITELLM, Served, Started, Target
 from loadtests.benchmarks.overhead_report import TITLES
-from loadtests.benchmarks.process import Process, end_like_ctrl_c
+from loadtests.benchmarks.process import Process, end_like_ctrl_c, free_port
 from loadtests.benchmarks.rounds import Round, figure, ratio, rotated
 
 LOAD = Load(8, 10.0, stream=True)
@@ -37,9 +36,7 @@ def running(served: Served, peers: Path | None, folder: Path) -> Iterator[Mappin
     """The engine, and every relay before it; all ended when the block is left. Raises NotStarted."""
     with ExitStack() as stack:
         start = Started(stack, folder, None)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         url, store = f"http://127.0.0.1:{port}", folder / "home" / "registry" / "store"
         environment = {
             "TROUPE_BASE": str(served.base), "TROUPE_HOME": str(folder / "engine-home"), "TROUPE_STORE_URL": str(store),
