@@ -8,6 +8,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from adapters.registry import Base, default_store
+from server.engine.argv import served_batch, served_slots
+from server.engine.machine import find_machine
 from server.engine.settings import EngineSettings
 from server.fleet.engine import Engine
 from server.fleet.fleet import Fleet
@@ -16,8 +18,11 @@ from server.fleet.local import LocalEngine
 from server.fleet.remote import RemoteEngine
 from server.fleet.sleeping import SleepingEngine
 from server.fleet.watchdog import Watchdog
+from server.gateway.admission import Bounds
 from server.gateway.settings import GatewaySettings, Mode
 
+FEW_SLOTS = 4
+"""Of an engine that nothing is known of: with more than it has, adapters would be kept waiting inside it."""
 COMMAND = (sys.executable, "-m", "server.engine")
 
 
@@ -53,6 +58,18 @@ def build_fleet(engine: Engine, gateway: GatewaySettings) -> Fleet:
         drain_timeout=gateway.drain_timeout,
     )
     return Fleet(engine, policy, watchdog=Watchdog(hang_timeout=gateway.hang_timeout))
+
+
+def bounds(settings: EngineSettings, gateway: GatewaySettings) -> Bounds:
+    """How much there may be at the engine at once. Of somebody else's that is what TROUPE_ENGINE_MAX_LORAS and TROUPE_ENGINE_MAX_NUM_SEQS
+    say of it: without them few slots are taken to be there, and how large its batch is, is found out. May ask for a GPU: blocking."""
+    if gateway.engine_url:
+        slots, batch = settings.max_loras or FEW_SLOTS, settings.max_num_seqs
+    else:
+        machine = find_machine()
+        slots, batch = served_slots(settings, machine), served_batch(settings, machine)
+    longest = gateway.longest_swap
+    return Bounds(slots, batch, waiting=gateway.max_waiting, waiting_each=gateway.max_waiting_each, longest_swap=longest)
 
 
 def habit(gateway: GatewaySettings) -> str:

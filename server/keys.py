@@ -1,10 +1,13 @@
-"""The keys of an installation at its start: the table opened, and the ones that nobody set made."""
+"""Keys and books of an installation at its start: the tables opened, and the keys that nobody set made."""
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from server.accounts import KeyStore, Own, ensure_key, open_accounts, open_keys
+from server.accounts import KeyStore, Own, ensure_key, open_keys
+from server.accounts.books import Books, open_books
+from server.accounts.open_ledger import new_gateway
 from server.gateway.settings import GatewaySettings
 
 
@@ -19,13 +22,18 @@ class Shown:
 
 
 @asynccontextmanager
-async def opened_keys(settings: GatewaySettings) -> AsyncIterator[KeyStore]:
+async def opened_books(settings: GatewaySettings) -> AsyncIterator[tuple[Books, KeyStore]]:
     """Raises AccountsError or adapters.registry.DatabaseError."""
-    database = await open_accounts(settings.home, database_url=settings.database_url.get_secret_value())
-    try:
-        yield await open_keys(database, settings.home, pepper=settings.key_pepper.get_secret_value())
-    finally:
-        await database.close()
+    async with open_books(
+        settings.home,
+        prices=settings.prices,
+        community=settings.community_terms,
+        key=settings.key_terms,
+        gateway=new_gateway(),
+        name=f"{socket.gethostname()}:{settings.port}",
+        database_url=settings.database_url.get_secret_value(),
+    ) as books:
+        yield books, await open_keys(books.database, settings.home, pepper=settings.key_pepper.get_secret_value())
 
 
 async def own_keys(settings: GatewaySettings, store: KeyStore) -> Shown:

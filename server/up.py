@@ -20,14 +20,14 @@ from adapters.registry import open_registry
 from server.accounts import KeyStore
 from server.engine.argv import ArgumentError, served_context
 from server.engine.settings import EngineSettings
-from server.engines import COMMAND, build_engine, build_fleet, habit
+from server.engines import COMMAND, bounds, build_engine, build_fleet, habit
 from server.fleet import leftovers
 from server.fleet.fleet import Fleet
 from server.gateway.app import create_app
 from server.gateway.protocol import server_config
 from server.gateway.server import Server
 from server.gateway.settings import GatewaySettings
-from server.keys import opened_keys, own_keys
+from server.keys import opened_books, own_keys
 from server.news import follow
 from server.prepare import Stage, StartError, empty_folder, listening_socket, open_home, prepare_base, prepare_demo
 
@@ -58,11 +58,20 @@ async def serve(
             _log(settings)
             update = {"port": listener.getsockname()[1], "context_length": _context(engine_settings, stage)}
             settings = settings.model_copy(update=update)
-            async with opened_keys(settings) as keys:
+            async with opened_books(settings) as (books, keys):
                 chat_key = await _own_keys(settings, keys, say)
                 fleet = build_fleet(build_engine(engine_settings, settings, stage.base, run, engine), settings)
-                max_rank, scratch = engine_settings.max_lora_rank, empty_folder(settings.home / "uploads")
-                app = create_app(settings, fleet=fleet, registry=registry, keys=keys, base=stage.base, max_rank=max_rank, scratch=scratch)
+                app = create_app(
+                    settings,
+                    fleet=fleet,
+                    registry=registry,
+                    keys=keys,
+                    books=books,
+                    base=stage.base,
+                    bounds=await asyncio.to_thread(bounds, engine_settings, settings),
+                    max_rank=engine_settings.max_lora_rank,
+                    scratch=empty_folder(settings.home / "uploads"),
+                )
                 server = Server(server_config(app, settings), fleet=fleet, drain_timeout=settings.drain_timeout)
                 await _run(server, fleet, listener, settings, stage, chat_key, say)
         finally:

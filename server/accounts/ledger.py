@@ -62,6 +62,8 @@ class Ledger:
         self._note_every = note_every
         self._waiting: deque[_Waiting] = deque()
         self._settling: deque[_Settling] = deque()
+        self._being_settled = 0
+        """In the transaction that is under way."""
         self._open: dict[str, Reservation] = {}
         self._notes: list[tuple[Note, Reservation]] = []
         self._beat = False
@@ -83,7 +85,7 @@ class Ledger:
     @property
     def unsettled(self) -> int:
         """Reservations of this gateway whose settlement is not on disk yet."""
-        return len(self._open) + len(self._settling)
+        return len(self._open) + len(self._settling) + self._being_settled
 
     async def open(self) -> None:
         """Close what dead gateways have left open, and begin. Raises LedgerUnavailable."""
@@ -180,6 +182,7 @@ class Ledger:
     async def _write_once(self) -> None:
         waiting = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
         settling = [self._settling.popleft() for _ in range(min(2 * BATCH, len(self._settling)))]
+        self._being_settled = len(settling)
         notes, self._notes = self._notes, []
         batch = Batch([wanted for wanted, _ in waiting], [charge for charge, _ in settling], [note for note, _ in notes], self._beat)
         self._beat = False
@@ -188,12 +191,14 @@ class Ledger:
             answers = await self._write(batch)
         except NotWritten as exc:
             self._settling.extendleft(reversed(settling))
+            self._being_settled = 0
             self._not_written(waiting, exc)
             await asyncio.sleep(RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS)) - 1])
             return
         finally:
             stall.cancel()
             self._stalled = False
+            self._being_settled = 0
         self._written(waiting, answers)
         for _, settled in settling:
             if not settled.done():

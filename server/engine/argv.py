@@ -36,9 +36,8 @@ class ArgumentError(Exception):
 
 def engine_argv(settings: EngineSettings, base: Base, machine: Machine) -> list[str]:
     """vLLM's arguments, complete. Raises ArgumentError."""
-    max_loras = settings.max_loras or (8 if machine.has_gpu else 4)
+    max_loras, max_num_seqs = served_slots(settings, machine), served_batch(settings, machine)
     context = served_context(settings, base)
-    max_num_seqs = settings.max_num_seqs or (64 if machine.has_gpu else 16)
     argv = [
         "--model", str(base.path),
         "--served-model-name", SERVED_BASE,
@@ -55,6 +54,8 @@ def engine_argv(settings: EngineSettings, base: Base, machine: Machine) -> list[
         # Tells the cache of adapters which ones are in use.
         "--middleware", "server.engine.resolver.AdaptersInFlight",
         "--default-chat-template-kwargs", json.dumps({"enable_thinking": False}),
+        # The ledger has a price of its own for what was cached.
+        "--enable-prompt-tokens-details",
         "--disable-uvicorn-access-log",
         "--no-enable-log-requests",
     ]  # fmt: skip
@@ -95,6 +96,16 @@ def capture_sizes(max_num_seqs: int) -> list[int]:
     """
     sizes = [1 << power for power in range(max_num_seqs.bit_length()) if 1 << power <= min(max_num_seqs, MAX_CAPTURE)]
     return [*sizes, max_num_seqs] if sizes[-1] < max_num_seqs <= MAX_CAPTURE else sizes
+
+
+def served_slots(settings: EngineSettings, machine: Machine) -> int:
+    """Adapters that one batch may mix."""
+    return settings.max_loras or (8 if machine.has_gpu else 4)
+
+
+def served_batch(settings: EngineSettings, machine: Machine) -> int:
+    """Requests in one batch."""
+    return settings.max_num_seqs or (64 if machine.has_gpu else 16)
 
 
 def served_context(settings: EngineSettings, base: Base) -> int:

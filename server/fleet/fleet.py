@@ -9,7 +9,7 @@ import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 
 from server.fleet import lifecycle
 from server.fleet.engine import Cause, Endpoint, Engine, EngineDown, EngineState, Failure
@@ -76,6 +76,7 @@ class Fleet:
         self._clock, self._pause, self._ask = clock, pause, ask
         self._condition = Condition()
         self._news, self._change = asyncio.Event(), asyncio.Event()
+        self._listeners: list[Callable[[EngineState, int], None]] = []
         self._waiters: Waiters[Lease] = Waiters(self._give_back)
         self._held: Counter[int] = Counter()
         self._counting = 0
@@ -125,6 +126,10 @@ class Fleet:
     async def wait_for_change(self) -> None:
         """Returns at the next change of state."""
         await self._change.wait()
+
+    def listen(self, changed: Callable[[EngineState, int], None]) -> None:
+        """Have `changed` told of every change of state, in the turn in which it happens, with the epoch. It must be quick and not raise."""
+        self._listeners.append(changed)
 
     async def open(self) -> None:
         await self._engine.open()
@@ -282,6 +287,8 @@ class Fleet:
             self.wakes += 1
             self.last_wake_seconds = self._clock() - self._wake_began
             self._begin_guards()
+        for changed in self._listeners:
+            changed(condition.state, self._epoch)
         self._change.set()
         self._change = asyncio.Event()
 

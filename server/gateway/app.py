@@ -12,9 +12,12 @@ from fastapi import FastAPI
 
 from adapters.registry import Base, DatabaseError, RegistryError
 from server.accounts import ConfiguredKey, KeyRing, KeyStore, KeysUnavailable, Own, Scope
+from server.accounts.books import Books
 from server.fleet.fleet import Fleet
 from server.gateway.admin import build_admin_router
 from server.gateway.admin_rights import Rights
+from server.gateway.admission import Bounds
+from server.gateway.answer import Answers
 from server.gateway.auth import Authenticator
 from server.gateway.completions import Completions
 from server.gateway.directory import Directory
@@ -22,8 +25,11 @@ from server.gateway.errors import RegistryUnavailable
 from server.gateway.foresight import Foresight
 from server.gateway.form import largest_weights
 from server.gateway.front import Front
+from server.gateway.gate import Gate
 from server.gateway.key_desk import KeyDesk
+from server.gateway.lives import Lives
 from server.gateway.loader import Loader
+from server.gateway.metering import Metering
 from server.gateway.metrics import Metrics
 from server.gateway.moves import Moves
 from server.gateway.parse import chat_dialect, completion_dialect, evaluation_dialect
@@ -47,34 +53,49 @@ def create_app(
     fleet: Fleet,
     registry: Registry,
     keys: KeyStore,
+    books: Books,
     base: Base,
+    bounds: Bounds,
     max_rank: int,
     scratch: Path | None = None,
     refresh_every: float = 0.5,
 ) -> Front:
-    """The ASGI application. Its lifespan opens and closes `fleet`; `registry` and what is below `keys` are closed by whoever opened them.
+    """The ASGI application. Its lifespan opens and closes `fleet`; `registry`, `books` and what is below `keys` are closed by whoever
+    opened them.
 
     Who is let in: the keys of the table, and those that the settings name.
 
-    `max_rank`: the largest that the engine serves. `scratch`: an existing folder for uploads on their way, None for the system's
-    temporary one. `refresh_every`: seconds between two looks at the registry.
+    `bounds`: how much there may be at the engine at once, and before it. `max_rank`: the largest that the engine serves. `scratch`: an
+    existing folder for uploads on their way, None for the system's temporary one. `refresh_every`: seconds between two looks at the
+    registry.
     Raises BaseError if the base's tokenizer or chat template cannot be used.
     """
     ring = KeyRing(keys, configured=configured_keys(settings), trust=settings.key_trust)
     authenticator, desk = Authenticator(ring), KeyDesk(ring, keys)
     directory = Directory(registry, base_fingerprint=base.fingerprint, started=int(time.time()))
-    metrics = Metrics(fleet, directory)
+    gate = Gate(bounds)
+    lives = Lives(books.lives, engine=settings.engine_url or "local")
+    fleet.listen(lives.changed)
+    metrics = Metrics(fleet, directory, gate)
     upstream = Upstream(
         connect_timeout=settings.connect_timeout, stall_timeout=settings.stall_timeout, answer_timeout=settings.answer_timeout
     )
     loader = Loader(fleet, upstream, metrics)
     foresight = Foresight(fleet, loader)
-    trial = Trial(fleet, upstream, deadline=settings.deadline)
+    trial = Trial(gate, fleet, upstream, deadline=settings.deadline)
     moves = Moves(registry, directory, trial, loader, metrics, base=base, max_rank=max_rank)
     uploads = Uploads(weights_bytes=largest_weights(base, max_rank), timeout=settings.body_timeout, scratch=scratch)
     warmer = Warmer(directory, fleet, upstream, loader)
-    beside = (lambda: directory.follow(every=refresh_every), ring.follow, warmer.run, foresight.run, metrics.follow_wakes)
-    running = partial(_running, fleet=fleet, directory=directory, ring=ring, desk=desk, upstream=upstream, beside=beside)
+    beside = (
+        lambda: directory.follow(every=refresh_every),
+        lambda: books.terms.follow(every=refresh_every),
+        lives.run,
+        ring.follow,
+        warmer.run,
+        foresight.run,
+        metrics.follow_wakes,
+    )
+    running = partial(_running, fleet=fleet, directory=directory, ring=ring, desk=desk, upstream=upstream, lives=lives, beside=beside)
     rest = FastAPI(title="Troupe", version=VERSION, lifespan=running, openapi_url=None, redirect_slashes=False)
     timeout = settings.body_timeout
     routes = build_router(
@@ -97,7 +118,9 @@ def create_app(
         )
     )
     install_error_handlers(rest)
-    direct = _endpoints(settings, base, authenticator=authenticator, directory=directory, fleet=fleet, upstream=upstream)
+    metering = Metering(books.ledger, books.terms, life=lives.life, reserved_ms=round(settings.reserved_seconds * 1000))
+    answers = Answers(gate, fleet, upstream)
+    direct = _endpoints(settings, base, authenticator=authenticator, directory=directory, fleet=fleet, metering=metering, answers=answers)
     return Front(direct, rest, metrics=metrics, max_head_bytes=settings.max_head_bytes)
 
 
@@ -108,7 +131,14 @@ def configured_keys(settings: GatewaySettings) -> list[ConfiguredKey]:
 
 
 def _endpoints(
-    settings: GatewaySettings, base: Base, *, authenticator: Authenticator, directory: Directory, fleet: Fleet, upstream: Upstream
+    settings: GatewaySettings,
+    base: Base,
+    *,
+    authenticator: Authenticator,
+    directory: Directory,
+    fleet: Fleet,
+    metering: Metering,
+    answers: Answers,
 ) -> dict[str, Completions]:
     """The hot paths. The key decides how /v1/completions is spoken."""
     completions = partial(
@@ -118,7 +148,8 @@ def _endpoints(
         directory=directory,
         meter=PromptMeter(base.path),
         fleet=fleet,
-        upstream=upstream,
+        metering=metering,
+        answers=answers,
         context_length=min(settings.context_length or base.context_length, base.context_length),
         salts=Salts(secrets.token_bytes(32)),  # as long-lived as any KV cache that it separates
     )
@@ -138,6 +169,7 @@ async def _running(
     ring: KeyRing,
     desk: KeyDesk,
     upstream: Upstream,
+    lives: Lives,
     beside: Sequence[Callable[[], Coroutine[None, None, None]]],
 ) -> AsyncIterator[None]:
     """What runs beside the requests, from before the first to after the last."""
@@ -158,3 +190,4 @@ async def _running(
             await ring.note_used()
         await upstream.close()
         await fleet.close()
+        await lives.close()

@@ -18,6 +18,8 @@ GatewayError
 ├── BodyTooLarge              413
 │   └── UploadTooLarge        413
 ├── UnsupportedEncoding       415
+├── TooManyRequests           429  its key or its community asks too often, or has too much waiting; `retry-after` says when to come again
+├── QuotaSpent                429  a budget of its key or its community is used up; waiting for minutes is of no use
 ├── HeadTooLarge              431
 ├── InternalError             500  our fault
 ├── EngineFailed              502  the engine answered, but not with an answer
@@ -30,18 +32,16 @@ GatewayError
 ├── AdapterUnavailable        503  the engine is there, the adapter did not load
 ├── RegistryUnavailable       503  the store or the database is away
 ├── KeysUnavailable           503  whose key it is cannot be said, or not be changed, now
+├── LedgerUnavailable         503  it cannot be written down, and nothing runs that is not
 └── EngineTimedOut            504
 
-The one translation to OpenAI's body, status and headers. Every text comes from this repository: what the engine says of an error
-goes to the log and never to a caller, and so does whatever may name a file or a server.
+The one translation to OpenAI's body, status and headers; what other packages raise becomes one of these in translations.py. Every
+text comes from this repository: what the engine says of an error goes to the log and never to a caller, and so does whatever may name a
+file or a server.
 """
 
 import json
 from typing import Any
-
-from adapters import registry
-from server.accounts import errors as accounts
-from server.fleet import errors as fleet
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -195,6 +195,34 @@ class UnsupportedEncoding(GatewayError):
     headers = (_NO_RETRY, _CLOSE)
 
 
+class TooManyRequests(GatewayError):
+    """`kind`: what there is too much of, `requests` or `tokens`. `retry_after_ms`: None if this very request will never be let in."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+
+    def __init__(self, message: str, *, retry_after_ms: int | None, kind: str = "requests", told: Headers = ()) -> None:
+        super().__init__(message)
+        self.type = kind
+        if retry_after_ms is None:
+            self.headers = (_NO_RETRY, *told)
+        else:
+            seconds = b"%d" % -(-retry_after_ms // 1000)
+            self.headers = ((b"retry-after", seconds), (b"retry-after-ms", b"%d" % retry_after_ms), *told)
+
+
+class QuotaSpent(GatewayError):
+    """`resets_at`: when there is more, as ISO 8601."""
+
+    status = 429
+    type = "insufficient_quota"
+    code = "insufficient_quota"
+
+    def __init__(self, message: str, *, resets_at: str) -> None:
+        super().__init__(message)
+        self.headers = (_NO_RETRY, (b"x-troupe-budget-reset", resets_at.encode()))
+
+
 class InternalError(GatewayError):
     code = "internal_error"
 
@@ -209,7 +237,7 @@ class AnswerNotFinite(EngineFailed):
     pass
 
 
-class _Unavailable(GatewayError):
+class Unavailable(GatewayError):
     status = 503
     type = "service_unavailable_error"
 
@@ -218,7 +246,7 @@ class _Unavailable(GatewayError):
         self.headers = ((b"retry-after", str(retry_after).encode()),)
 
 
-class EngineUnavailable(_Unavailable):
+class EngineUnavailable(Unavailable):
     code = "engine_unavailable"
 
 
@@ -232,77 +260,31 @@ class Stopping(EngineUnavailable):
         self.headers = (*self.headers, _CLOSE)  # what asks next on this connection would only be cut off
 
 
-class EngineNotReady(_Unavailable):
+class EngineNotReady(Unavailable):
     code = "server_is_overloaded"
 
 
-class DeadlinePassed(_Unavailable):
+class DeadlinePassed(Unavailable):
     code = "deadline_exceeded"
 
 
-class AdapterUnavailable(_Unavailable):
+class AdapterUnavailable(Unavailable):
     code = "adapter_unavailable"
 
 
-class RegistryUnavailable(_Unavailable):
+class RegistryUnavailable(Unavailable):
     code = "registry_unavailable"
 
 
-class KeysUnavailable(_Unavailable):
+class KeysUnavailable(Unavailable):
     code = "keys_unavailable"
+
+
+class LedgerUnavailable(Unavailable):
+    code = "ledger_unavailable"
 
 
 class EngineTimedOut(GatewayError):
     status = 504
     type = "timeout"
     code = "deadline_exceeded"
-
-
-def from_registry(error: registry.RegistryError) -> GatewayError:
-    """What the admin API says of a RegistryError. Texts that may hold paths or addresses stay in the log."""
-    if isinstance(error, registry.InvalidAdapter):
-        return InvalidRequest(str(error), param=error.field)
-    if isinstance(error, registry.DamagedAdapter):
-        return AdapterDamaged("The stored bytes of this adapter are not the ones that were published: publish it again.")
-    if isinstance(error, registry.StoreError):
-        return RegistryUnavailable("The store of adapters cannot be reached, read or written; the gateway's log says why.")
-    if isinstance(error, registry.DatabaseError):
-        return RegistryUnavailable("The registry's database cannot be reached, read or written; the gateway's log says why.")
-    kind = _OF_REGISTRY.get(type(error))
-    return InternalError(WENT_WRONG) if kind is None else kind(str(error))
-
-
-_OF_REGISTRY: dict[type[registry.RegistryError], type[GatewayError]] = {
-    registry.BadName: InvalidRequest,
-    registry.UnknownModel: AdapterNotFound,
-    registry.Conflict: Conflict,
-}
-"""Those whose own sentence is fit for a caller: it names communities, versions and aliases only."""
-
-
-def from_accounts(error: accounts.AccountsError) -> GatewayError:
-    """What the admin API says of an AccountsError."""
-    kind = _OF_ACCOUNTS.get(type(error))
-    return InternalError(WENT_WRONG) if kind is None else kind(str(error))
-
-
-_OF_ACCOUNTS: dict[type[accounts.AccountsError], type[GatewayError]] = {
-    accounts.BadGrant: InvalidRequest,
-    accounts.UnknownKey: KeyNotFound,
-    accounts.KeyEnded: Conflict,
-}
-"""Those whose own sentence is fit for a caller."""
-
-
-def from_fleet(error: fleet.FleetError) -> GatewayError:
-    """What a caller is told who got no engine. The fleet's own sentences are fit for callers."""
-    return _OF_FLEET.get(type(error), EngineNotReady)(str(error), retry_after=error.retry_after)
-
-
-_OF_FLEET: dict[type[fleet.FleetError], type[_Unavailable]] = {
-    fleet.QueueFull: EngineNotReady,
-    fleet.DeadlinePassed: DeadlinePassed,
-    fleet.WakeFailed: EngineUnavailable,
-    fleet.EngineAsleep: EngineNotReady,
-    fleet.Stopping: Stopping,
-}

@@ -22,7 +22,7 @@ from adapters.registry.safetensors_header import FILE as WEIGHTS
 from adapters.registry.safetensors_header import MAX_HEADER_BYTES
 from server.gateway.errors import GatewayError, InvalidRequest, UploadTooLarge
 from server.gateway.moves import Documents
-from server.gateway.strict_json import read_object
+from server.gateway.strict_json import is_deeper, read_object
 
 DOCUMENT_BYTES = 1 << 20
 DOCUMENT_DEPTH = 32
@@ -161,7 +161,7 @@ class Form:
             document = read_object(bytes(self._fields[name]))
         except GatewayError as exc:
             raise InvalidRequest(f"{name} cannot be read: {str(exc).replace('The body', 'it')}", param=name) from exc
-        if _is_deeper(document, DOCUMENT_DEPTH):
+        if is_deeper(document, DOCUMENT_DEPTH):
             raise InvalidRequest(f"{name} is nested more than {DOCUMENT_DEPTH} deep.", param=name)
         return document
 
@@ -170,10 +170,3 @@ class Form:
         if not author.isprintable():
             raise InvalidRequest("by must be printable characters.", param="by")
         return author
-
-
-def _is_deeper(value: Any, depth: int) -> bool:
-    if not isinstance(value, dict | list):
-        return False
-    inner = value.values() if isinstance(value, dict) else value
-    return depth == 0 or any(_is_deeper(each, depth - 1) for each in inner)

@@ -14,7 +14,8 @@ from adapters.registry import DatabaseError
 from server.accounts import Created, Key, KeyRing, KeyStore, Principal, UnknownKey
 from server.accounts.errors import AccountsError
 from server.accounts.key_text import KEY_ID
-from server.gateway.errors import Forbidden, KeysUnavailable, from_accounts
+from server.gateway.errors import Forbidden, KeysUnavailable
+from server.gateway.translations import from_accounts
 
 log = logging.getLogger("troupe.gateway")
 

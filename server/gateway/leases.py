@@ -9,8 +9,9 @@ from types import TracebackType
 
 from server.fleet.errors import FleetError
 from server.fleet.fleet import Fleet, Lease
-from server.gateway.errors import DeadlinePassed, EngineNotReady, EngineUnavailable, InvalidRequest, Stopping, from_fleet
-from server.gateway.record import Record
+from server.gateway.errors import DeadlinePassed, EngineNotReady, EngineUnavailable, InvalidRequest, Stopping
+from server.gateway.record import Record, Waits
+from server.gateway.translations import from_fleet
 
 DEADLINE = "x-troupe-deadline-ms"
 MAX_DEADLINE_MS = 3_600_000
@@ -31,7 +32,7 @@ def read_deadline(headers: Iterable[tuple[bytes, bytes]], *, usual: float, most:
 class Leased:
     """An engine, held as long as this is entered; `fleet` is woken unless `counts` is False. Raises GatewayError.
 
-    `deadline`: seconds that the caller waits at most. `record.waiting` is true for as long as it waits.
+    `deadline`: seconds that the caller waits at most. `record.waits` says so for as long as it waits.
     """
 
     def __init__(self, fleet: Fleet, *, deadline: float | None = None, counts: bool = True, record: Record | None = None) -> None:
@@ -42,7 +43,7 @@ class Leased:
         record, came = self._record, time.monotonic()
         if record is None:
             return await self._enter()
-        record.waiting = True
+        record.waits = Waits.ENGINE
         try:
             lease = await self._enter()
         except (DeadlinePassed, EngineNotReady, EngineUnavailable) as error:
@@ -50,7 +51,7 @@ class Leased:
                 record.note_wait(time.monotonic() - came)
             raise
         finally:
-            record.waiting = False
+            record.waits = None
         if lease.woke:
             record.note_wait(lease.waited)
         return lease

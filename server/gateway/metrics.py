@@ -7,6 +7,7 @@ from prometheus_client.registry import Collector
 from server.fleet.engine import EngineState
 from server.fleet.fleet import Fleet
 from server.gateway.directory import Directory
+from server.gateway.gate import Gate
 from server.gateway.record import Record
 from server.gateway.verdict import Outcome
 
@@ -33,7 +34,7 @@ _ROUTE_STARTS = (("/v1/models/", "/v1/models/{model}"), ("/admin/v1/", "/admin/v
 class Metrics:
     """One registry for one application, so that two in a process do not mix."""
 
-    def __init__(self, fleet: Fleet, directory: Directory) -> None:
+    def __init__(self, fleet: Fleet, directory: Directory, gate: Gate) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter("troupe_requests", "Requests answered.", ["route", "status"], registry=self._registry)
         self._errors = Counter("troupe_errors", "Requests that ended with an error, by code.", ["code"], registry=self._registry)
@@ -46,9 +47,11 @@ class Metrics:
             "troupe_wake_seconds", "From the order to start to an engine that answers.", buckets=_WAKES, registry=self._registry
         )
         self._waits = Histogram("troupe_wait_seconds", "What requests waited for an engine.", buckets=_WAKES, registry=self._registry)
+        self._turns = Histogram("troupe_queue_seconds", "What requests waited for their turn.", buckets=_SECONDS, registry=self._registry)
         self._fleet = fleet
         self._registry.register(_FleetCollector(fleet))
         self._registry.register(_DirectoryCollector(directory))
+        self._registry.register(_GateCollector(gate))
 
     def begin(self) -> None:
         self._running.inc()
@@ -58,6 +61,8 @@ class Metrics:
         self._requests.labels(route_of(record.path), f"{record.status // 100}xx" if record.status else "none").inc()
         if record.error is not None:
             self._errors.labels(record.error).inc()
+        if record.queued is not None:
+            self._turns.observe(record.queued)
         if record.waited is not None:
             self._waits.observe(record.waited)
         if record.first_byte is not None:
@@ -115,6 +120,20 @@ class _DirectoryCollector(Collector):
         return [
             GaugeMetricFamily("troupe_registry_revision", "Of the registry, as held here.", float(snapshot.revision if snapshot else 0)),
             GaugeMetricFamily("troupe_registry_failing", "1 while the registry cannot be read.", float(failing)),
+        ]
+
+
+class _GateCollector(Collector):
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def collect(self) -> list[Metric]:
+        gate = self._gate
+        return [
+            GaugeMetricFamily("troupe_requests_queued", "Requests that wait for their turn.", float(gate.waiting)),
+            GaugeMetricFamily("troupe_requests_admitted", "Requests that are let to the engine.", float(gate.in_flight)),
+            GaugeMetricFamily("troupe_seats", "Requests that may be let to the engine at once.", float(gate.seats)),
+            CounterMetricFamily("troupe_swaps", "Adapters drained so that another one had a slot.", float(gate.swaps)),
         ]
 
 

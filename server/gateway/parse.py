@@ -12,15 +12,21 @@ from server.gateway.parameters import (
     NEUTRAL_COMPLETION,
     Check,
     asks_nothing,
+    boolean,
     chat_parameters,
     completion_parameters,
 )
+from server.gateway.response_format import response_format
+from server.gateway.tools import Toolbox, chat_choice, chat_tools, toolbox
 
 GREEDY = 1e-5
 """Below this temperature vLLM takes the likeliest token, and refuses to do so more than once."""
 
-_OURS = frozenset({"max_tokens", "max_completion_tokens", "stream", "stream_options", "user"})
+_OURS = frozenset({
+    "max_tokens", "max_completion_tokens", "stream", "stream_options", "user", "tools", "tool_choice", "parallel_tool_calls",
+})  # fmt: skip
 """Allowed parameters that are understood here and not copied."""
+OF_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,7 @@ class Generation:
     sampling: Mapping[str, Any]
     user: str | None = None
     """Who talks, if the caller says so. The engine is not told."""
+    toolbox: Toolbox | None = None
 
 
 @dataclass(frozen=True)
@@ -49,10 +56,25 @@ class Dialect:
     neutral: Mapping[str, tuple[Any, ...]]
     reserved: Mapping[str, tuple[Callable[[Any], bool], str]] = field(default_factory=dict)
     """What another scope may ask for, and this one not."""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Parameter → why it is not read here, where there is more to say."""
 
 
-def chat_dialect(vocab_size: int) -> Dialect:
-    return Dialect("messages", lambda value: (read_messages(value),), "max_completion_tokens", chat_parameters(vocab_size), NEUTRAL_CHAT)
+TOOLS_ARE_OFF = "Tools are not switched on here: whoever runs this server sets TROUPE_ENGINE_TOOL_PARSER."
+
+
+def chat_dialect(vocab_size: int, *, no_tools: str | None = TOOLS_ARE_OFF) -> Dialect:
+    """`no_tools`: why tools are not served here, one sentence; None if they are."""
+    used = no_tools is None
+    tools: dict[str, Check] = {"tools": chat_tools, "tool_choice": chat_choice, "parallel_tool_calls": boolean} if used else {}
+    return Dialect(
+        "messages",
+        lambda value: (read_messages(value, tools=used),),
+        "max_completion_tokens",
+        {**chat_parameters(vocab_size), "response_format": response_format, **tools},
+        NEUTRAL_CHAT,
+        reasons={} if no_tools is None else dict.fromkeys(OF_TOOLS, no_tools),
+    )
 
 
 def completion_dialect(vocab_size: int) -> Dialect:
@@ -76,19 +98,8 @@ def evaluation_dialect(vocab_size: int) -> Dialect:
 
 def read_generation(content: Mapping[str, Any], dialect: Dialect) -> Generation:
     """Check a request's JSON object. A null counts as absent, where the name is known. Raises InvalidRequest or Forbidden."""
-    for name, value in content.items():
-        if name in dialect.reserved and dialect.reserved[name][0](value):
-            what = dialect.reserved[name][1]
-            raise Forbidden(f"{what} needs a key with the scope evaluate (TROUPE_HOME/keys/evaluate): this key is for chat.", param=name)
-        if name in dialect.parameters or name in ("model", dialect.prompt):
-            continue
-        if name not in dialect.neutral or not asks_nothing(value, dialect.neutral[name]):
-            raise UnsupportedParameter(f"The parameter {name[:64]!r} is not supported here.", param=name[:64])
-    model = content.get("model")
-    if not isinstance(model, str):
-        raise InvalidRequest("model must be a string.", param="model")
+    values = read_values(content, dialect)
     prompts = dialect.read(content.get(dialect.prompt))
-    values = {name: check(content[name], name) for name, check in dialect.parameters.items() if content.get(name) is not None}
     options = values.get("stream_options")
     stream = values.get("stream", False)
     if options is not None and not stream:
@@ -99,14 +110,38 @@ def read_generation(content: Mapping[str, Any], dialect: Dialect) -> Generation:
         raise InvalidRequest("n must be 1 at temperature 0, where all choices would be the same.", param="n")
     check_together(values, prompts)
     return Generation(
-        model=model,
+        model=read_model(content),
         prompts=prompts,
         max_tokens=_max_tokens(values),
         stream=stream,
         include_usage=bool(options and options.get("include_usage")),
-        sampling={name: value for name, value in values.items() if name not in _OURS},
+        sampling={name: value for name, value in values.items() if name not in _OURS and value is not None},
         user=values.get("user"),
+        toolbox=toolbox(values.get("tools", ()), values.get("tool_choice"), parallel=values.get("parallel_tool_calls", True)),
     )
+
+
+def read_values(content: Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
+    """Those parameters that were set, checked; model and prompt are not among them. Raises InvalidRequest or Forbidden."""
+    for name, value in content.items():
+        if name in dialect.reserved and dialect.reserved[name][0](value):
+            what = dialect.reserved[name][1]
+            raise Forbidden(f"{what} needs a key with the scope evaluate (TROUPE_HOME/keys/evaluate): this key is for chat.", param=name)
+        if name in dialect.parameters or name in ("model", dialect.prompt):
+            continue
+        if name not in dialect.neutral or not asks_nothing(value, dialect.neutral[name]):
+            reason = dialect.reasons.get(name, f"The parameter {name[:64]!r} is not supported here.")
+            raise UnsupportedParameter(reason, param=name[:64])
+    read_model(content)  # what is wrong with it is said first
+    return {name: check(content[name], name) for name, check in dialect.parameters.items() if content.get(name) is not None}
+
+
+def read_model(content: Mapping[str, Any]) -> str:
+    """Raises InvalidRequest."""
+    model = content.get("model")
+    if not isinstance(model, str):
+        raise InvalidRequest("model must be a string.", param="model")
+    return model
 
 
 def _max_tokens(values: Mapping[str, Any]) -> int | None:
@@ -119,24 +154,25 @@ def _max_tokens(values: Mapping[str, Any]) -> int | None:
 def engine_body(
     generation: Generation, dialect: Dialect, *, engine_name: str, prompts: Sequence[Prompt], max_tokens: int, cache_salt: str
 ) -> dict[str, Any]:
-    """The body for vLLM, built anew. Usage is always asked for: the gateway counts, whether the caller wants to or not."""
+    """The body for vLLM, built anew. Usage is always asked for, in every event: the gateway counts, whether the caller wants to or not."""
     told = [_prompt(prompt) for prompt in prompts]
     body: dict[str, Any] = {
         "model": engine_name,
         dialect.prompt: told[0] if len(told) == 1 else told,
         dialect.max_tokens: max_tokens,
         **generation.sampling,
+        **(generation.toolbox.told() if generation.toolbox else {}),
         "cache_salt": cache_salt,
         "stream": generation.stream,
     }
     if generation.stream:
-        body["stream_options"] = {"include_usage": True}
+        body["stream_options"] = {"include_usage": True, "continuous_usage_stats": True}
     return body
 
 
-def _prompt(prompt: Prompt) -> str | list[dict[str, str]] | list[int]:
+def _prompt(prompt: Prompt) -> str | list[dict[str, Any]] | list[int]:
     if isinstance(prompt, str):
         return prompt
     if are_tokens(prompt):
         return list(prompt)
-    return [{"role": entry.role, "content": entry.content} for entry in prompt if isinstance(entry, Message)]
+    return [entry.told() for entry in prompt if isinstance(entry, Message)]

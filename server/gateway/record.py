@@ -2,11 +2,24 @@
 
 import time
 from dataclasses import dataclass, field
+from enum import Enum
 from uuid import uuid4
 
+from server.accounts.limits import Standing
+from server.gateway.rate_headers import of_standing
 from server.gateway.sse import Usage
 
 SCOPE_KEY = "troupe.record"
+CALLER_GONE = "caller_gone"
+"""The error of a request whose caller went away: nobody is told."""
+
+
+class Waits(Enum):
+    """What a request waits for."""
+
+    TURN = "turn"
+    """Others are before it at the engine."""
+    ENGINE = "engine"
 
 
 @dataclass
@@ -22,15 +35,25 @@ class Record:
     model: str | None = None
     adapter: str | None = None
     """Which version answers, `zizou@7` or `base`: the caller gets it in a header, errors included."""
+    community: str | None = None
+    """Who pays."""
+    standing: Standing | None = None
+    """What is left of the limits that it was let in by."""
+    degraded: bool = False
+    """Whether the budget is spent, and it gets what is left over."""
     first_byte: float | None = None
     """Seconds from `began` to the first event of a stream: TTFT as the caller sees it."""
     usage: Usage | None = None
     woke: bool = False
     """Whether it came to an engine that was not ready."""
-    waiting: bool = False
-    """Whether it waits for an engine now."""
+    waits: Waits | None = None
+    """For what, now."""
+    queued: float | None = None
+    """Seconds that it waited for its turn."""
     waited: float | None = None
     """Seconds that it waited for the engine then, once it had one or was told that it gets none."""
+    complete: bool = False
+    """Whether the answer came to its end."""
     error: str | None = None
 
     def note_wait(self, seconds: float) -> None:
@@ -43,6 +66,10 @@ class Record:
         told = [(b"x-request-id", self.request_id.encode())]
         if self.adapter is not None:
             told.append((b"x-troupe-adapter", self.adapter.encode()))
+        if self.degraded:
+            told.append((b"x-troupe-degraded", b"true"))
+        if self.standing is not None:
+            told += of_standing(self.standing)
         if self.woke:
             told.append((b"x-troupe-wake", b"true"))
             if self.waited is not None:
@@ -64,6 +91,8 @@ class Record:
             parts.append(f"model={self.model}")
         if self.adapter is not None:
             parts.append(f"adapter={self.adapter}")
+        if self.queued:
+            parts.append(f"queued={self.queued:.3f}s")
         if self.waited is not None:
             parts.append(f"waited={self.waited:.3f}s")
         if self.first_byte is not None:

@@ -1,15 +1,43 @@
 """From an engine to a caller: bytes pass as they come, the engine's name goes, and no answer ends early without saying so."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from server.fleet.fleet import Lease
 from server.gateway.errors import AnswerNotFinite, EngineFailed, EngineLost
 from server.gateway.record import Record
 from server.gateway.reply import EVENT_STREAM, Reply
-from server.gateway.sse import EventStream, Renamer, read_usage
+from server.gateway.sse import Renamer, Usage, read_usage
 from server.gateway.upstream import Upstream, is_dead, log
 
 MAX_ANSWER_BYTES = 32 << 20
+
+
+class Events(Protocol):
+    """Reads an engine's stream and gives back what the caller is to see of it: see `sse.EventStream`."""
+
+    done: bool
+    error: bytes | None
+    usage: Usage | None
+
+    @property
+    def tokens(self) -> int: ...
+
+    def feed(self, chunk: bytes) -> bytes: ...
+
+
+class Watch(Protocol):
+    """Is told of an answer while it passes."""
+
+    def began(self) -> None:
+        """Something came."""
+
+    def streamed(self, tokens: int) -> None:
+        """So many tokens in all were passed on; never twice the same number."""
+
+    def finished(self, usage: Usage | None) -> None:
+        """The engine has nothing more to do for it."""
 
 
 @dataclass(frozen=True)
@@ -21,19 +49,20 @@ class Call:
     engine_name: str
     model: str
     stream: bool
-    include_usage: bool
+    events: Callable[[], Events]
+    """For each attempt a new one; only called for a stream."""
 
 
-async def relay(call: Call, lease: Lease, upstream: Upstream, reply: Reply, record: Record) -> None:
+async def relay(call: Call, lease: Lease, upstream: Upstream, reply: Reply, record: Record, watch: Watch) -> None:
     """Raises GatewayError, also when a part of the answer or all of it has been sent; CallerStalled; and nothing else on purpose.
 
     The lease is told what the answer says of the engine.
     """
     try:
         if call.stream:
-            await _relay_stream(call, lease, upstream, reply, record)
+            await _relay_stream(call, lease, upstream, reply, record, watch)
         else:
-            await _relay_whole(call, lease, upstream, reply, record)
+            await _relay_whole(call, lease, upstream, reply, record, watch)
     except EngineLost:
         if not reply.ended:
             lease.lost()
@@ -43,8 +72,9 @@ async def relay(call: Call, lease: Lease, upstream: Upstream, reply: Reply, reco
         raise
 
 
-async def _relay_whole(call: Call, lease: Lease, upstream: Upstream, reply: Reply, record: Record) -> None:
+async def _relay_whole(call: Call, lease: Lease, upstream: Upstream, reply: Reply, record: Record, watch: Watch) -> None:
     async with upstream.post(lease.endpoint, call.path, call.body, stream=False, request_id=record.request_id) as response:
+        watch.began()
         body = bytearray()
         async for chunk in response.content.iter_any():
             lease.progressed()
@@ -53,20 +83,29 @@ async def _relay_whole(call: Call, lease: Lease, upstream: Upstream, reply: Repl
                 raise EngineFailed("The engine sent more than an answer can hold.")
     answer = bytes(body)
     record.usage = read_usage(answer)
+    watch.finished(record.usage)
     renamed = Renamer(call.engine_name, call.model).rename(answer)
+    record.complete = True
     await reply.whole(200, ((b"content-type", b"application/json"),), renamed)
 
 
-async def _relay_stream(call: Call, lease: Lease, upstream: Upstream, reply: Reply, record: Record) -> None:
-    events = EventStream(Renamer(call.engine_name, call.model), include_usage=call.include_usage)
+async def _relay_stream(call: Call, lease: Lease, upstream: Upstream, reply: Reply, record: Record, watch: Watch) -> None:
+    events, tokens = call.events(), 0
     try:
         async with upstream.post(lease.endpoint, call.path, call.body, stream=True, request_id=record.request_id) as response:
             async for chunk in response.content.iter_any():
                 lease.progressed()
                 data = events.feed(chunk)
+                if events.tokens != tokens:
+                    tokens = events.tokens
+                    watch.streamed(tokens)
+                if events.done and not record.complete:
+                    record.complete, record.usage = True, events.usage
+                    watch.finished(events.usage)
                 if data:
                     if not reply.answered:
                         record.note_first_byte()
+                        watch.began()
                     if not reply.started:
                         await reply.start(200, EVENT_STREAM)
                     # The end is told at once; the loop goes on only to leave the connection fit for the next request.

@@ -24,12 +24,12 @@ from server.gateway.errors import (
     RouteNotFound,
     Stopping,
     UnsupportedParameter,
-    from_registry,
 )
 from server.gateway.foresight import Foresight
 from server.gateway.metrics import CONTENT_TYPE, Metrics
 from server.gateway.record import SCOPE_KEY
 from server.gateway.strict_json import read_object
+from server.gateway.translations import from_registry
 
 log = logging.getLogger("troupe.gateway")
 

@@ -100,7 +100,13 @@ class GatewaySettings(BaseSettings):
     hang_timeout: float = Field(default=30.0, gt=0, allow_inf_nan=False)
     """An engine that makes no token for so long, though one is asked for, is replaced."""
     max_waiting: int = Field(default=256, ge=1)
-    """Requests that may wait for the engine at once."""
+    """Requests that may wait for their turn at the engine at once."""
+    max_waiting_each: int | None = Field(default=None, ge=1)
+    """Of one community; None for what the others leave it."""
+    longest_swap: float = Field(default=2.0, ge=0.2, allow_inf_nan=False)
+    """The longest that an adapter without a slot waits before another one's is freed for it, however dear that is."""
+    reserved_seconds: float = Field(default=60.0, ge=0, allow_inf_nan=False)
+    """Engine time that is set aside of a budget for a request until it has ended, where an engine-second has a price."""
     deadline: float = Field(default=120.0, gt=0, allow_inf_nan=False)
     """How long a request waits for an engine, unless its `x-troupe-deadline-ms` says otherwise."""
     max_deadline: float = Field(default=600.0, gt=0, allow_inf_nan=False)

@@ -15,7 +15,10 @@ MAX_EVENT_BYTES = 4 << 20
 
 _ERROR = b'data: {"error"'
 _USAGE_EVENT = b'"choices":[],"usage":{'
-_USAGE = re.compile(rb'"usage":\{"prompt_tokens":(\d+),"total_tokens":\d+,"completion_tokens":(\d+)')
+_COUNT = b',"usage":{'
+_USAGE = re.compile(rb'"usage":\{"prompt_tokens":(\d+),"total_tokens":\d+,"completion_tokens":(\d+)(?:[^{}]|\{[^{}]*\})*\}')
+_CACHED = re.compile(rb'"cached_tokens":(\d+)')
+_CHOICE = re.compile(rb'"choices":\[\{"index":(\d+)')
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Usage:
 
     prompt: int
     completion: int
+    cached: int = 0
+    """Of the prompt: those that were in the prefix cache already."""
 
 
 class Renamer:
@@ -49,16 +54,22 @@ class Renamer:
 class EventStream:
     """Takes bytes as the network cut them, gives back whole events.
 
-    `done` is true once the stream's end mark has passed; `error` holds an error event of the engine, which is not given back.
+    `done` is true once the stream's end mark has passed; `error` holds an error event of the engine, which is not given back. `tokens`:
+    of the answer, so far, all its choices together. The engine tells them in every event, which is not given back either.
     """
 
     def __init__(self, renamer: Renamer, *, include_usage: bool) -> None:
         self._renamer = renamer
         self._include_usage = include_usage
         self._rest = b""
+        self._choices: dict[bytes, int] = {}
         self.done = False
         self.error: bytes | None = None
         self.usage: Usage | None = None
+
+    @property
+    def tokens(self) -> int:
+        return sum(self._choices.values())
 
     def feed(self, chunk: bytes) -> bytes:
         """The events that `chunk` completed, ready for the caller; may be empty. Raises EngineFailed."""
@@ -81,10 +92,22 @@ class EventStream:
                 passed.append(event)
             elif not event.startswith(b"data: "):
                 passed.append(event)  # a comment that keeps the connection open
-            elif _USAGE_EVENT not in event or self._note_usage(event):
+            elif _USAGE_EVENT not in event:
+                passed.append(b"data: " + self._renamer.rename(self._counted(event[6:])))
+            elif self._note_usage(event):
                 passed.append(b"data: " + self._renamer.rename(event[6:]))
         passed.append(b"")
         return b"\n\n".join(passed)
+
+    def _counted(self, document: bytes) -> bytes:
+        """The event without the count that it carries; to those who asked for usage it says, as OpenAI does, that there is none yet."""
+        at = document.rfind(_COUNT)
+        found = _USAGE.match(document, at + 1) if at >= 0 else None
+        if found is None:
+            return document
+        choice = _CHOICE.search(document)
+        self._choices[choice[1] if choice else b"0"] = int(found[2])
+        return document[:at] + (b',"usage":null' if self._include_usage else b"") + document[found.end() :]
 
     def _note_usage(self, event: bytes) -> bool:
         """Keep the count; true if the caller is to see the event."""
@@ -95,4 +118,7 @@ class EventStream:
 def read_usage(document: bytes) -> Usage | None:
     """The usage within one of vLLM's JSON documents."""
     found = _USAGE.search(document)
-    return Usage(int(found[1]), int(found[2])) if found else None
+    if found is None:
+        return None
+    cached = _CACHED.search(found[0])
+    return Usage(int(found[1]), int(found[2]), int(cached[1]) if cached else 0)

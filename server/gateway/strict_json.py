@@ -35,6 +35,14 @@ def read_object(raw: bytes) -> dict[str, Any]:
     return value
 
 
+def is_deeper(value: Any, depth: int) -> bool:
+    """Whether lists and objects lie within each other more than `depth` times."""
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return depth == 0 or any(is_deeper(each, depth - 1) for each in inner)
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) != len(pairs):

@@ -1,12 +1,13 @@
 """How long a prompt is, told before the engine is asked.
 
-Reads a base's tokenizer and chat template; renders and counts as the engine will. Also keeps a base's special tokens from being
-written by callers: inside a message they are text.
+Reads a base's tokenizer and chat template; renders and counts as the engine will, tools included. Also keeps a base's special tokens from
+being written by callers: inside a message, and inside a tool, they are text.
 """
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,13 +19,14 @@ from tokenizers import Tokenizer
 
 from adapters.registry import BaseError
 from server.gateway.errors import InvalidRequest
-from server.gateway.messages import Message, Prompt, are_tokens
+from server.gateway.messages import TOOL, Message, Prompt, are_tokens
+from server.gateway.tools import Tool, Toolbox, ToolCall
 
 PIECE = 16_384
 """Characters tokenized at once while a long prompt is measured."""
 SLACK = 32
 """Tokens by which cutting a text in two can change its count: far more than any tokenizer here needs."""
-_TEMPLATE_ARGUMENTS = {"add_generation_prompt": True, "tools": None, "documents": None, "enable_thinking": False}
+_TEMPLATE_ARGUMENTS = {"add_generation_prompt": True, "documents": None, "enable_thinking": False}
 """What vLLM gives a chat template beside messages; engines are started with thinking off."""
 _ZERO_WIDTH_SPACE = "\u200b"
 _GENERATION = re.compile(r"(\{%-?\s*)(end)?generation(\s*-?%\})")
@@ -47,15 +49,22 @@ class PromptMeter:
         self._variables = _special_variables(config)
         special = sorted((token.content for token in self._tokenizer.get_added_tokens_decoder().values() if token.special), key=len)
         self._special = re.compile("|".join(map(re.escape, reversed(special)))) if special else None
+        self.knows_tools = self._shows_tools()
+        """Whether the chat template shows tools, calls and what came of them."""
 
     def plain(self, prompt: Prompt) -> Prompt:
         """The prompt to send: special tokens within messages broken up, so that no caller can end a turn or pose as the system."""
         if self._special is None or isinstance(prompt, str) or are_tokens(prompt):
             return prompt
-        pattern = self._special
-        return tuple(Message(entry.role, pattern.sub(_broken, entry.content)) for entry in prompt if isinstance(entry, Message))
+        return tuple(self._plain_message(entry) for entry in prompt if isinstance(entry, Message))
 
-    def count(self, prompt: Prompt, limit: int) -> int:
+    def plain_toolbox(self, toolbox: Toolbox | None) -> Toolbox | None:
+        """The same for tools: their descriptions and schemas are shown, too."""
+        if toolbox is None or self._special is None:
+            return toolbox
+        return replace(toolbox, tools=tuple(self._plain_tool(tool) for tool in toolbox.tools))
+
+    def count(self, prompt: Prompt, limit: int, toolbox: Toolbox | None = None) -> int:
         """Tokens in `prompt`; exact up to `limit`, some number above it beyond. Raises InvalidRequest if the template refuses.
 
         May take milliseconds for long texts: `is_quick` says whether it is fit for an event loop.
@@ -64,14 +73,32 @@ class PromptMeter:
             return self._count_text(prompt, limit, special=True)
         if are_tokens(prompt):
             return len(prompt)
-        return self._count_text(self._render([entry for entry in prompt if isinstance(entry, Message)]), limit, special=False)
+        return self._count_text(self._render([entry for entry in prompt if isinstance(entry, Message)], toolbox), limit, special=False)
 
-    def is_quick(self, prompt: Prompt) -> bool:
+    def is_quick(self, prompt: Prompt, toolbox: Toolbox | None = None) -> bool:
         if isinstance(prompt, str):
             return len(prompt) <= PIECE
         if are_tokens(prompt):
             return True
-        return sum(len(entry.content) for entry in prompt if isinstance(entry, Message)) <= PIECE
+        shown = sum(len(entry.content) + _length_of_calls(entry) for entry in prompt if isinstance(entry, Message))
+        return shown + (len(json.dumps(toolbox.told())) if toolbox else 0) <= PIECE
+
+    def _plain_message(self, message: Message) -> Message:
+        calls = tuple(replace(call, arguments=self._plain_value(call.arguments)) for call in message.calls)
+        return Message(message.role, self._plain_text(message.content), calls, message.call_id)
+
+    def _plain_tool(self, tool: Tool) -> Tool:
+        return replace(tool, description=self._plain_value(tool.description), parameters=self._plain_value(tool.parameters))
+
+    def _plain_value(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._plain_text(value)
+        if isinstance(value, Mapping):
+            return {self._plain_text(name): self._plain_value(each) for name, each in value.items()}
+        return [self._plain_value(each) for each in value] if isinstance(value, list) else value
+
+    def _plain_text(self, text: str) -> str:
+        return text if self._special is None else self._special.sub(_broken, text)
 
     def _count_text(self, text: str, limit: int, *, special: bool) -> int:
         if len(text) > PIECE:
@@ -85,12 +112,34 @@ class PromptMeter:
     def _length(self, text: str, *, special: bool) -> int:
         return len(self._tokenizer.encode(text, add_special_tokens=special).ids)
 
-    def _render(self, messages: list[Message]) -> str:
-        turns = [{"role": message.role, "content": message.content} for message in messages]
+    def _render(self, messages: list[Message], toolbox: Toolbox | None = None) -> str:
+        tools = [tool.told() for tool in toolbox.tools] if toolbox else None
         try:
-            return self._template.render(messages=turns, **_TEMPLATE_ARGUMENTS, **self._variables)
+            return self._template.render(messages=list(map(_turn, messages)), tools=tools, **_TEMPLATE_ARGUMENTS, **self._variables)
         except TemplateError as exc:
             raise InvalidRequest("The model's chat template refuses these messages: check the order of roles.", param="messages") from exc
+
+    def _shows_tools(self) -> bool:
+        tool, said, came = "troupe_tool", "troupe_argument", "troupe_result"
+        call = ToolCall("call_1", tool, {said: 1})
+        asked, turn = Message("user", "?"), (Message("assistant", "", (call,)), Message(TOOL, came, call_id=call.id))
+        try:
+            offered, used = self._render([asked], Toolbox((Tool(tool),))), self._render([asked, *turn])
+        except (InvalidRequest, TypeError):  # a template that knows no calls may trip over one
+            return False
+        return tool in offered and said in used and came in used
+
+
+def _turn(message: Message) -> dict[str, Any]:
+    """As vLLM hands it to a chat template: arguments are no text there."""
+    turn = message.told()
+    for told, call in zip(turn.get("tool_calls", ()), message.calls, strict=True):
+        told["function"]["arguments"] = call.arguments
+    return turn
+
+
+def _length_of_calls(message: Message) -> int:
+    return sum(len(json.dumps(call.arguments)) for call in message.calls)
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -9,8 +9,12 @@ from secrets import token_hex
 
 from adapters.registry import BASE, Manifest
 from server.fleet.fleet import Fleet, Lease
+from server.gateway.admission import Ticket
+from server.gateway.admission_errors import Refused
 from server.gateway.errors import AdapterUnavailable, AnswerNotFinite, EngineFailed, EngineLost, GatewayError, InvalidRequest
+from server.gateway.gate import Gate
 from server.gateway.leases import Leased
+from server.gateway.translations import from_gate
 from server.gateway.upstream import Upstream
 from server.gateway.verdict import Outcome, Said, judge, read_said
 
@@ -21,28 +25,40 @@ TOKENS = 8
 SECONDS = 60.0
 """For all of it, from when there is an engine; a trial that takes longer counts as an engine that is away."""
 MAX_ANSWER_BYTES = 1 << 20
+PROMPT_TOKENS = 32
+"""Of such a prompt, for admission: it counts with the community's own."""
 
 
 class Trial:
     """`deadline`: seconds that it waits for an engine."""
 
-    def __init__(self, fleet: Fleet, upstream: Upstream, *, deadline: float, seconds: float = SECONDS) -> None:
+    def __init__(self, gate: Gate, fleet: Fleet, upstream: Upstream, *, deadline: float, seconds: float = SECONDS) -> None:
+        self._gate = gate
         self._fleet = fleet
         self._upstream = upstream
         self._deadline = deadline
         self._seconds = seconds
 
     async def run(self, manifest: Manifest, *, wake: bool = True) -> Outcome:
-        """Raises EngineNotReady, DeadlinePassed or EngineUnavailable; an engine that goes away in the middle is an outcome.
+        """Raises EngineNotReady, DeadlinePassed, EngineUnavailable or TooManyRequests; an engine that goes away meanwhile is an outcome.
 
         `wake=False`: only with an engine that is awake.
         """
         async with Leased(self._fleet, deadline=self._deadline, counts=wake) as lease:
+            # A slot for its adapter is waited for here like everybody's: inside the engine it could be kept from it for ever.
+            ticket = Ticket(manifest.community, manifest.engine_name, PROMPT_TOKENS, deadline=self._deadline, streams=False)
             try:
-                async with asyncio.timeout(self._seconds):
-                    return await self._outcome(lease, manifest)
-            except TimeoutError:
-                return Outcome.ENGINE_AWAY
+                async with self._gate.enter(ticket):
+                    return await self._in_time(lease, manifest)
+            except Refused as refused:
+                raise from_gate(refused) from refused
+
+    async def _in_time(self, lease: Lease, manifest: Manifest) -> Outcome:
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._outcome(lease, manifest)
+        except TimeoutError:
+            return Outcome.ENGINE_AWAY
 
     async def _outcome(self, lease: Lease, manifest: Manifest) -> Outcome:
         outcome = Outcome.SILENT

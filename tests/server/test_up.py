@@ -14,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from server.gateway.settings import GatewaySettings
-from server.keys import Shown, opened_keys, own_keys
+from server.keys import Shown, opened_books, own_keys
 from tests.adapters.registry.tiny import write_base
 from tests.end_to_end.stack import processes_of
 
@@ -191,7 +191,7 @@ def test_a_key_file_that_holds_no_key(home: Path, base: Path) -> None:
 
 async def _make_keys(home: Path) -> Shown:
     settings = GatewaySettings(home=home)
-    async with opened_keys(settings) as store:
+    async with opened_books(settings) as (_, store):
         return await own_keys(settings, store)
 
 
@@ -209,7 +209,7 @@ async def test_keys_are_made_once_and_for_the_owner_s_eyes(tmp_path: Path) -> No
 async def test_keys_that_are_set_are_not_made(tmp_path: Path) -> None:
     """Nor is an admin key shown that somebody chose."""
     settings = GatewaySettings(home=tmp_path, api_key=SecretStr("mine"), evaluate_key=SecretStr("too"), admin_key=SecretStr("also"))
-    async with opened_keys(settings) as store:
+    async with opened_books(settings) as (_, store):
         assert await own_keys(settings, store) == Shown("mine", "")
         assert await store.list() == ()
     assert sorted(path.name for path in (tmp_path / "keys").iterdir()) == ["pepper"]

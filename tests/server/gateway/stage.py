@@ -17,11 +17,14 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from adapters.registry import Base, Manifest, read_base
 from loadtests.fake_engine import FakeEngine, FakeSettings
-from server.accounts import KeyStore, open_accounts, open_keys
+from server.accounts import KeyStore, open_keys
+from server.accounts.books import Books, open_books
+from server.accounts.open_ledger import new_gateway
 from server.fleet.engine import Cause, Endpoint, EngineState, Failure
 from server.fleet.fake import ManualTime, ScriptedEngine
 from server.fleet.fleet import Fleet
 from server.fleet.lifecycle import Policy
+from server.gateway.admission import Bounds
 from server.gateway.app import create_app
 from server.gateway.protocol import server_config
 from server.gateway.registry import Registry
@@ -34,6 +37,8 @@ CHAT_KEY, ADMIN_KEY, ENGINE_KEY = "tr_chat_key", "tr_admin_key", "engine-key-tha
 EVALUATE_KEY = "tr_evaluate_key"
 CONTEXT = 128
 MAX_RANK = 8
+BOUNDS = Bounds(slots=8, batch=254)
+"""More than any test asks for at once that is not about them."""
 ADMIN = {"authorization": f"Bearer {ADMIN_KEY}"}
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 TEXTS = ("who wins tonight?", "läuft bei dir 🙃", "the kernel compiles itself by now", "user assistant system")
@@ -96,6 +101,7 @@ class Stage:
     """The same registry, where it is the one in memory."""
     keys: KeyStore
     """The table: what is done to it directly is done behind the gateway's back."""
+    books: Books
     base: Base
     http: httpx.AsyncClient
     sdk: AsyncOpenAI
@@ -214,6 +220,7 @@ async def open_stage(
     *,
     keys: KeyStore | None = None,
     policy: Policy | None = None,
+    bounds: Bounds = BOUNDS,
     awake: bool = True,
 ) -> AsyncIterator[Stage]:
     """`registry`: one to use in place of the one in memory; `keys`: likewise. `awake=False`: the engine sleeps until it is asked for.
@@ -233,12 +240,25 @@ async def open_stage(
     engine = ScriptedEngine(Endpoint("http://engine", path, ENGINE_KEY), up=fake.start, down=partial(_go_down, fake))
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(listener))
-        table = await stack.enter_async_context(_table(keys, folder / "accounts-home"))
+        home = folder / "accounts-home"
+        books = await stack.enter_async_context(
+            open_books(home, prices=settings.prices, community=settings.community_terms, key=settings.key_terms, gateway=new_gateway())
+        )
+        table = keys or await open_keys(books.database, home)
         manual = ManualTime()
         fleet = Fleet(engine, replace(policy or Policy(), wake_at_start=awake), clock=manual, pause=manual.pause)
         used = registry or memory
         app = create_app(
-            settings, fleet=fleet, registry=used, keys=table, base=base, max_rank=MAX_RANK, scratch=scratch, refresh_every=0.01
+            settings,
+            fleet=fleet,
+            registry=used,
+            keys=table,
+            books=books,
+            base=base,
+            bounds=bounds,
+            max_rank=MAX_RANK,
+            scratch=scratch,
+            refresh_every=0.01,
         )
         server = Server(server_config(app, settings), fleet=fleet, drain_timeout=settings.drain_timeout)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -253,7 +273,7 @@ async def open_stage(
                 names = [text for each in entries[:4] for text in (each.engine_name, each.digest[7:])]
                 hidden = (*names, ENGINE_KEY, str(folder), str(base.path), "vllm.", "/srv/secret")
                 stage = Stage(
-                    scratch, port, server, serving, fake, speaks, engine, fleet, manual, used, memory, table, base, http, sdk, hidden
+                    scratch, port, server, serving, fake, speaks, engine, fleet, manual, used, memory, table, books, base, http, sdk, hidden
                 )
                 if awake:
                     await stage.until(EngineState.READY)
@@ -264,18 +284,6 @@ async def open_stage(
         assert (engine.alive, engine.closed, engine.broken) == (False, True, [])
         assert (fleet.waiting, fleet.in_flight) == (0, 0)
         assert list(scratch.iterdir()) == []
-
-
-@asynccontextmanager
-async def _table(keys: KeyStore | None, home: Path) -> AsyncIterator[KeyStore]:
-    if keys is not None:
-        yield keys
-        return
-    accounts = await open_accounts(home)
-    try:
-        yield await open_keys(accounts, home)
-    finally:
-        await accounts.close()
 
 
 async def _once(event: asyncio.Event) -> None:

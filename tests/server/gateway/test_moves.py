@@ -12,13 +12,14 @@ from server.fleet.fake import ScriptedEngine
 from server.fleet.fleet import Fleet
 from server.fleet.lifecycle import Policy
 from server.gateway.directory import Directory
+from server.gateway.gate import Gate
 from server.gateway.loader import Loader
 from server.gateway.metrics import Metrics
 from server.gateway.moves import PUBLISHES_AT_ONCE, Documents, Moves
 from server.gateway.trial import Trial
 from server.gateway.upstream import Upstream
 from tests.server.gateway.memory_registry import MemoryRegistry, manifest
-from tests.server.gateway.stage import MAX_RANK
+from tests.server.gateway.stage import BOUNDS, MAX_RANK
 
 
 class SlowRegistry(MemoryRegistry):
@@ -65,9 +66,10 @@ def directory(registry: SlowRegistry, base: Base) -> Directory:
 def moves(registry: SlowRegistry, directory: Directory, base: Base) -> Moves:
     fleet = Fleet(ScriptedEngine(), Policy())
     upstream = Upstream(connect_timeout=1, stall_timeout=1, answer_timeout=1)
-    metrics = Metrics(fleet, directory)
+    gate = Gate(BOUNDS)
+    metrics = Metrics(fleet, directory, gate)
     loader = Loader(fleet, upstream, metrics)
-    return Moves(registry, directory, Trial(fleet, upstream, deadline=1), loader, metrics, base=base, max_rank=MAX_RANK)
+    return Moves(registry, directory, Trial(gate, fleet, upstream, deadline=1), loader, metrics, base=base, max_rank=MAX_RANK)
 
 
 async def test_publishes_wait_for_each_other_in_order(moves: Moves, registry: SlowRegistry, tmp_path: Path) -> None:

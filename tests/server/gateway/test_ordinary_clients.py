@@ -30,7 +30,7 @@ async def test_a_parameter_that_asks_for_nothing_is_dropped(stage: Stage, path: 
     ("path", "name", "value"),
     [
         (CHAT, "tools", [{"type": "function"}]),
-        (CHAT, "response_format", {"type": "json_object"}),
+        (TEXT, "response_format", {"type": "json_object"}),
         (CHAT, "store", True),
         (CHAT, "store", 0),
         (CHAT, "metadata", {"a": "b"}),

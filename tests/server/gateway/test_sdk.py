@@ -68,7 +68,7 @@ async def test_the_engine_is_always_asked_for_usage(stage: Stage, asked: bool | 
     options: ChatCompletionStreamOptionsParam | None = None if asked is None else {"include_usage": asked}
     stream = await stage.sdk.chat.completions.create(model="zizou", messages=ASK, stream=True, stream_options=options)
     assert len([chunk async for chunk in stream]) == (10 if asked else 9)
-    assert stage.fake.received[0].body["stream_options"] == {"include_usage": True}
+    assert stage.fake.received[0].body["stream_options"] == {"include_usage": True, "continuous_usage_stats": True}
     assert await stage.metric('troupe_tokens_total{kind="completion"}') - before == 8
 
 

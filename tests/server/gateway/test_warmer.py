@@ -14,12 +14,13 @@ from server.fleet.fake import ScriptedEngine
 from server.fleet.fleet import Fleet
 from server.fleet.lifecycle import Policy
 from server.gateway.directory import Directory
+from server.gateway.gate import Gate
 from server.gateway.loader import Loader
 from server.gateway.metrics import Metrics
 from server.gateway.upstream import Upstream
 from server.gateway.warmer import PATIENCE_SECONDS, QUIET, TICK_SECONDS, WATCH_SECONDS, Warmer, is_lull, promoted
 from tests.server.gateway.memory_registry import MemoryRegistry, manifest
-from tests.server.gateway.stage import ADMIN, Stage, populate
+from tests.server.gateway.stage import ADMIN, BOUNDS, Stage, populate
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ class Hall:
         self.fleet = Fleet(self.engine, Policy(), clock=lambda: self.slept)
         self.directory = Directory(self.registry, base_fingerprint=base.fingerprint, started=1)
         self.upstream = Upstream(connect_timeout=5, stall_timeout=5, answer_timeout=5)
-        self.metrics = Metrics(self.fleet, self.directory)
+        self.metrics = Metrics(self.fleet, self.directory, Gate(BOUNDS))
         self.loader = Loader(self.fleet, self.upstream, self.metrics, clock=lambda: self.slept)
         self.warmer = Warmer(self.directory, self.fleet, self.upstream, self.loader, sleep=self._sleep)
 
