@@ -35,7 +35,7 @@ def up(demo: bool) -> None:
 
     TROUPE_ENGINE_URL for an engine that runs elsewhere, and TROUPE_ENGINE_* for ours: QUANTIZATION, MAX_LORAS, MAX_CPU_LORAS,
     MAX_LORA_RANK, CONTEXT_LENGTH, TENSOR_PARALLEL, KV_GIB, MAX_NUM_SEQS, CACHE, CACHE_GIB, COMPILE_CACHE, CUDAGRAPH_SIZES,
-    CUDAGRAPH_SPECIALIZE_LORA, LOAD_FORMAT, EXTRA_ARGS.
+    CUDAGRAPH_SPECIALIZE_LORA, LOAD_FORMAT, ALL_ROUTES, EXTRA_ARGS.
     """
     try:
         settings, engine_settings = GatewaySettings(), EngineSettings()

@@ -28,6 +28,7 @@ from server.gateway.protocol import server_config
 from server.gateway.server import Server
 from server.gateway.settings import GatewaySettings
 from server.keys import opened_books, own_keys
+from server.log import JsonLines
 from server.news import follow
 from server.prepare import Stage, StartError, empty_folder, listening_socket, open_home, prepare_base, prepare_demo
 
@@ -130,7 +131,7 @@ def _run_folder(home: Path) -> Path:
 
 
 def _log(settings: GatewaySettings) -> None:
-    """One line a request: beside the engine's log where the engine is ours, else to standard error, where containers are read."""
+    """One line of JSON a request: beside the engine's log where the engine is ours, else to standard error, where containers are read."""
     if settings.engine_url:
         handler: logging.Handler = logging.StreamHandler()
     else:
@@ -140,7 +141,8 @@ def _log(settings: GatewaySettings) -> None:
             handler = RotatingFileHandler(folder / "gateway.log", maxBytes=16 << 20, backupCount=2)
         except OSError as exc:
             raise StartError(f"The log in {folder} cannot be written ({exc.strerror}): mend its permissions or make room.") from exc
-    logging.basicConfig(level=logging.INFO, handlers=[handler], format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 def _context(settings: EngineSettings, stage: Stage) -> int:

@@ -44,7 +44,7 @@ class Front:
         finally:
             self._metrics.end(record)
             if not record.path.startswith(_PROBES):
-                log.info("%s", record.line())
+                log.info("request", extra={"fields": record.fields()})
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, record: Record) -> None:
         try:
@@ -56,7 +56,7 @@ class Front:
         except GatewayError as error:
             await self._fail(error, send, record)
         except Exception:  # our bug: the caller gets a 500 and the id, the log gets the rest
-            log.exception("request=%s failed", record.request_id)
+            log.exception("request failed", extra={"fields": {"request": record.request_id}})
             await self._fail(InternalError(WENT_WRONG), send, record)
 
     async def _fail(self, error: GatewayError, send: Send, record: Record) -> None:

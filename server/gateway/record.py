@@ -1,5 +1,6 @@
 """What is known of one request while it runs: for the log line and the metrics, never for the caller."""
 
+import re
 import time
 from dataclasses import dataclass, field
 from enum import Enum
@@ -82,23 +83,34 @@ class Record:
     def seconds(self) -> float:
         return time.perf_counter() - self.began
 
-    def line(self) -> str:
-        """One line, whatever the caller sent."""
-        parts = [f"request={self.request_id}", self.method, ascii(self.path[:200]), str(self.status), f"{self.seconds():.3f}s"]
-        if self.key_id is not None:
-            parts.append(f"key={self.key_id}")
-        if self.model is not None:
-            parts.append(f"model={self.model}")
-        if self.adapter is not None:
-            parts.append(f"adapter={self.adapter}")
-        if self.queued:
-            parts.append(f"queued={self.queued:.3f}s")
-        if self.waited is not None:
-            parts.append(f"waited={self.waited:.3f}s")
-        if self.first_byte is not None:
-            parts.append(f"ttft={self.first_byte:.3f}s")
-        if self.usage is not None:
-            parts.append(f"tokens={self.usage.prompt}+{self.usage.completion}")
-        if self.error is not None:
-            parts.append(f"error={self.error}")
-        return " ".join(parts)
+    def fields(self) -> dict[str, object]:
+        """What the log says of it. No words of the caller's but a path that is not known here; no name but of models that are its own."""
+        usage, complete = self.usage, self.complete or None
+        return {
+            "request": self.request_id,
+            "method": self.method[:16],
+            "path": _shown(self.path),
+            "status": self.status,
+            "seconds": round(self.seconds(), 4),
+            "key": self.key_id,
+            "community": self.community,
+            "model": self.model,
+            "adapter": self.adapter,
+            "degraded": self.degraded or None,
+            "queued": None if self.queued is None else round(self.queued, 4),
+            "waited": None if self.waited is None else round(self.waited, 3),
+            "ttft": None if self.first_byte is None else round(self.first_byte, 4),
+            "prompt_tokens": usage and usage.prompt,
+            "cached_tokens": usage and usage.cached,
+            "completion_tokens": usage and usage.completion,
+            "complete": complete,
+            "error": self.error,
+        }
+
+
+_KEY = re.compile(r"tr_[0-9A-Za-z_-]{8,}")
+
+
+def _shown(path: str) -> str:
+    """Without a model's name, which may be another community's, and without a key that somebody put there."""
+    return "/v1/models/{model}" if path.startswith("/v1/models/") else _KEY.sub("tr_…", path[:200])

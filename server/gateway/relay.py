@@ -9,7 +9,7 @@ from server.gateway.errors import AnswerNotFinite, EngineFailed, EngineLost
 from server.gateway.record import Record
 from server.gateway.reply import EVENT_STREAM, Reply
 from server.gateway.sse import Renamer, Usage, read_usage
-from server.gateway.upstream import Upstream, is_dead, log
+from server.gateway.upstream import Upstream, engine_words, is_dead, log
 
 MAX_ANSWER_BYTES = 32 << 20
 
@@ -111,7 +111,7 @@ async def _relay_stream(call: Call, lease: Lease, upstream: Upstream, reply: Rep
                     # The end is told at once; the loop goes on only to leave the connection fit for the next request.
                     await (reply.end(data) if events.done and not reply.ended else reply.write(data))
                 if events.error is not None:
-                    log.warning("request=%s engine error=%r", record.request_id, events.error[:2000])
+                    log.warning("engine error", extra={"fields": {"request": record.request_id, **engine_words(events.error)}})
                     if is_dead(events.error):
                         raise EngineLost("The engine went away before the answer was complete.")
                     raise EngineFailed("The engine failed in the middle of the answer.")

@@ -102,14 +102,14 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(GatewayError)
     async def known(request: Request, error: GatewayError) -> Response:
-        return _respond(error)
+        return _respond(request, error)
 
     @app.exception_handler(RegistryError)
     async def of_registry(request: Request, error: RegistryError) -> Response:
         told = from_registry(error)
         if told.status >= 500:
-            log.error("request=%s registry: %r", request.scope[SCOPE_KEY].request_id, error)
-        return _respond(told)
+            log.error("registry: %r", error, extra={"fields": {"request": request.scope[SCOPE_KEY].request_id}})
+        return _respond(request, told)
 
     @app.exception_handler(CallerGone)
     async def gone(request: Request, error: CallerGone) -> Response:
@@ -120,22 +120,23 @@ def install_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         where = ".".join(str(part) for part in error.errors()[0]["loc"][1:])
-        return _respond(InvalidRequest(f"{where} is not valid.", param=where))
+        return _respond(request, InvalidRequest(f"{where} is not valid.", param=where))
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         if error.status_code == 405:
-            return _respond(MethodNotAllowed("This method is not known here.", allow=(error.headers or {}).get("Allow", "GET")))
+            return _respond(request, MethodNotAllowed("This method is not known here.", allow=(error.headers or {}).get("Allow", "GET")))
         if error.status_code == 404:
-            return _respond(RouteNotFound("There is nothing at this address."))
-        return _respond(InvalidRequest("The request cannot be read.") if error.status_code < 500 else InternalError(WENT_WRONG))
+            return _respond(request, RouteNotFound("There is nothing at this address."))
+        return _respond(request, InvalidRequest("The request cannot be read.") if error.status_code < 500 else InternalError(WENT_WRONG))
 
     @app.exception_handler(Exception)
     async def bug(request: Request, error: Exception) -> Response:
-        return _respond(InternalError(WENT_WRONG))
+        return _respond(request, InternalError(WENT_WRONG))
 
 
-def _respond(error: GatewayError) -> Response:
+def _respond(request: Request, error: GatewayError) -> Response:
+    request.scope[SCOPE_KEY].error = error.code
     response = Response(error.encoded(), error.status)
     response.raw_headers.extend(error.response_headers())
     return response

@@ -3,6 +3,7 @@
 Knows an endpoint and bytes; nothing of prompts, of callers or of why an engine is there.
 """
 
+import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -74,13 +75,13 @@ class Upstream:
                     raise await _refusal(response, request_id)
                 yield response
         except aiohttp.ConnectionTimeoutError as exc:  # a TimeoutError, too
-            log.warning("request=%s engine takes no connection", request_id)
+            log.warning("engine takes no connection", extra={"fields": {"request": request_id}})
             raise EngineLost("The engine does not listen. Try again in a moment.") from exc
         except TimeoutError as exc:
-            log.warning("request=%s engine timed out", request_id)
+            log.warning("engine timed out", extra={"fields": {"request": request_id}})
             raise EngineTimedOut("The engine took too long.") from exc
         except (aiohttp.ClientError, OSError) as exc:
-            log.warning("request=%s engine lost: %r", request_id, exc)
+            log.warning("engine lost: %r", exc, extra={"fields": {"request": request_id}})
             raise EngineLost("The engine went away. Try again in a moment.") from exc
         finally:
             self.in_flight -= 1
@@ -106,8 +107,17 @@ class Upstream:
 
 async def _refusal(response: aiohttp.ClientResponse, request_id: str) -> GatewayError:
     text = await response.content.read(MAX_ERROR_BYTES)
-    log.warning("request=%s engine status=%d body=%r", request_id, response.status, text[:2000])
+    log.warning("engine refused", extra={"fields": {"request": request_id, "engine_status": response.status, **engine_words(text)}})
     return translate(response.status, text)
+
+
+def engine_words(text: bytes) -> dict[str, object]:
+    """What the log says of an error of vLLM's: its kind and where it lies. Its sentence may quote the prompt."""
+    try:
+        error = json.loads(text.removeprefix(b"data: "))["error"]
+        return {f"engine_{name}": str(error[name])[:64] for name in ("type", "param", "code") if error.get(name) is not None}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return {"engine_bytes": len(text)}
 
 
 def is_dead(text: bytes) -> bool:

@@ -7,7 +7,6 @@ answer nor the log holds a secret, the text of a prompt, or another community's 
 import asyncio
 import gzip
 import json
-import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +17,7 @@ from server.gateway.settings import GatewaySettings
 from server.log import JsonLines
 from tests.server.gateway import test_bad_input as refusals
 from tests.server.gateway import test_isolation as isolation
+from tests.server.gateway.log_lines import line_of
 from tests.server.gateway.stage import ADMIN, CHAT_KEY, CONTEXT, ENGINE_KEY, SPECIAL, Stage
 from tests.server.gateway.test_bad_input import BODIES, CHAT, GOOD, HELLO, NOT_IN_RANGE, OF_CHAT, TEXT
 
@@ -69,13 +69,8 @@ class Door:
         return self._refusal(int(head.split(b" ", 2)[1]), body)
 
     async def look(self, request_id: str, told: str, foreign: Iterable[str]) -> None:
-        """Once the line is there: an answer is read before its request has ended."""
-        lines: list[str] = []
-        async with asyncio.timeout(10):
-            while not [line for line in lines if request_id in line]:
-                await asyncio.sleep(0)
-                lines = [JsonLines().format(each) for each in self._caplog.records if each.levelno == logging.INFO]
-        assert len([line for line in lines if request_id in line]) == 1
+        await line_of(self._caplog, request_id)
+        lines = [JsonLines().format(each) for each in self._caplog.records]
         assert not [line for line in lines if "\n" in line or not line.isprintable()]
         for name in (*self.stage.hidden, *SECRETS, *foreign):
             assert name not in told
