@@ -100,6 +100,8 @@ class FakeSettings:
     """Tokens of each prompt that the engine says it had already, if it is so long; None where it says nothing of it."""
     faults: Mapping[str, Fault] = field(default_factory=dict)
     """A word in a prompt → what goes wrong with that answer."""
+    paces: Mapping[str, float] = field(default_factory=dict)
+    """A word in a prompt → `inter_token` of that answer."""
     slice: int = 0
     """Send streams in pieces of so many bytes; 0: event by event."""
     linger: float = 0.0

@@ -196,9 +196,7 @@ class FakeEngine:
         if (unknown := await self._find(model)) is not None:
             return _error_response(unknown)
         voice = self._voice(model)
-        fault = voice.fault or (settings.faults and next(filter(None, map(settings.faults.get, words(body))), None))
-        if fault:
-            settings = replace(settings, fault=fault)
+        settings = of_words(settings if voice.fault is None else replace(settings, fault=voice.fault), body)
         refusal = REFUSALS.get(settings.fault)
         if refusal is not None:
             return _error_response(refusal)
@@ -217,8 +215,11 @@ class FakeEngine:
             await self._speak(answer)
         if settings.fault is not Fault.NONE:
             _reset(request)
+        response = web.json_response(answer.whole(), dumps=dumps)
+        await response.prepare(request)
+        await response.write_eof()
         received.tokens = len(answer.tokens) * answer.choices
-        return web.json_response(answer.whole(), dumps=dumps)
+        return response
 
     async def _read(self, answer: Answer) -> None:
         await self._step()
@@ -260,6 +261,16 @@ class FakeEngine:
         await send(DONE)
         await asyncio.sleep(settings.linger)
         return response
+
+
+def of_words(settings: FakeSettings, body: dict[str, Any]) -> FakeSettings:
+    """What the words of a prompt ask for."""
+    if not settings.faults and not settings.paces:
+        return settings
+    for word in words(body):
+        fault, pace = settings.faults.get(word, settings.fault), settings.paces.get(word, settings.inter_token)
+        settings = replace(settings, fault=fault, inter_token=pace)
+    return settings
 
 
 async def _break(request: web.Request, response: web.StreamResponse, fault: Fault) -> web.StreamResponse:

@@ -1,22 +1,21 @@
 """`troupe keys`: thin readers of arguments, over the gateway's admin API."""
 
-import functools
-import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 from rich.console import Group, RenderableType
 
-from adapters.cli.access import DEFAULT_URL, Access, admin_key
-from adapters.cli.admin_api import AdminApi, checked_url
-from adapters.cli.command import Result, rendered, sentences, write
+from adapters.cli.admin_api import AdminApi
+from adapters.cli.command import Result
 from adapters.cli.tables import table
 from adapters.cli.text import age, moment
 from server.accounts import Scope, parse_key
+from server.command import on_gateway
 
+LOOK = "troupe keys list"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400, "y": 365 * 86_400}
 _USES = {
     Scope.CHAT: "TROUPE_API_KEY for `troupe chat` and the bot, api_key for an OpenAI SDK",
@@ -46,7 +45,7 @@ class KeyId(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         key_id = parse_key(str(value)) or str(value)
-        if not re.fullmatch(r"[0-9a-z]{1,32}", key_id):
+        if not re.fullmatch(r"[0-9a-z-]{1,32}", key_id):
             self.fail("This is no key's id: `troupe keys list` shows them.", param, ctx)
         return key_id
 
@@ -54,27 +53,6 @@ class KeyId(click.ParamType[str]):
 @click.group()
 def keys() -> None:
     """Make, list, replace and revoke keys."""
-
-
-def on_gateway(command: Callable[..., Result]) -> Callable[..., None]:
-    """Around a command's function, which takes an AdminApi and its own arguments by name."""
-
-    @click.option("--json", "as_json", is_flag=True, help="For programs.")
-    @click.pass_context
-    def run(context: click.Context, /, *, as_json: bool, **arguments: Any) -> None:
-        access = context.find_object(Access) or Access()
-        with sentences():
-            settings = access.settings()
-            url = checked_url(settings.url or DEFAULT_URL)
-            api = AdminApi(url, admin_key(settings, url), "troupe keys list", local=False, transport=access.transport)
-            try:
-                with api.shape():
-                    result = command(api, **arguments)
-            finally:
-                api.close()
-            write(json.dumps(result.content) if as_json else rendered(result.shown))
-
-    return functools.update_wrapper(run, command)
 
 
 @keys.command()
@@ -85,7 +63,7 @@ def on_gateway(command: Callable[..., Result]) -> Callable[..., None]:
     "--scope", "scopes", multiple=True, type=click.Choice(list(map(str, Scope))), help="May be given several times.  [default: chat]"
 )
 @click.option("--expires", type=Duration(), help="When it ends, from now: 12h, 30d, 1y.  [default: never]")
-@on_gateway
+@on_gateway(LOOK)
 def create(
     api: AdminApi, *, name: str, communities: tuple[str, ...], for_all: bool, scopes: tuple[str, ...], expires: int | None
 ) -> Result:
@@ -101,7 +79,7 @@ def create(
 
 @keys.command("list")
 @click.option("--ended", is_flag=True, help="Also those that were revoked or have expired.")
-@on_gateway
+@on_gateway(LOOK)
 def list_keys(api: AdminApi, *, ended: bool) -> Result:
     """List the keys: whose they are, what they open, when they were used."""
     found = [key for key in api.ask("GET", "/keys").content["keys"] if ended or key["opens"]]
@@ -114,7 +92,7 @@ def list_keys(api: AdminApi, *, ended: bool) -> Result:
 @keys.command()
 @click.argument("key_id", type=KeyId())
 @click.option("--overlap", type=Duration(), help="How long the old one goes on opening: 0s, 12h, 30d.  [default: 1d]")
-@on_gateway
+@on_gateway(LOOK)
 def rotate(api: AdminApi, *, key_id: str, overlap: int | None) -> Result:
     """Replace a key by a new one with the same rights, which is shown once, here."""
     content = api.ask("POST", f"/keys/{key_id}/rotate", json={} if overlap is None else {"overlap": overlap}).content
@@ -124,7 +102,7 @@ def rotate(api: AdminApi, *, key_id: str, overlap: int | None) -> Result:
 
 @keys.command()
 @click.argument("key_id", type=KeyId())
-@on_gateway
+@on_gateway(LOOK)
 def revoke(api: AdminApi, *, key_id: str) -> Result:
     """End a key for good. Every gateway refuses it within a second."""
     content = api.ask("DELETE", f"/keys/{key_id}").content

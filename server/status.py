@@ -36,6 +36,8 @@ def status(as_json: bool, url: str, admin_key: str) -> None:
     engine = content["engine"]
     click.echo(f"engine  {engine['state']}" + (f": {engine['failure']}" if engine["failure"] else ""))
     click.echo(f"mode    {_life(engine)}")
+    if content["ledger"]["failure"]:
+        click.echo(f"ledger  {content['ledger']['failure']}")
     click.echo(f"base    {content['base']}")
     click.echo(f"models  {', '.join(content['models'])}")
 

@@ -3,9 +3,9 @@
 Never repeats a request: whether to try again is the person's decision, and every verb of the registry may be given twice.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +18,11 @@ from adapters.registry.errors import BadName
 READ_S = 30.0
 """Longest wait for an answer, unless told otherwise."""
 CONNECT_S, SEND_S = 5.0, 60.0
-NAMES = ("community", "version", "alias", "share", "by", "override", "name", "scopes", "communities", "expires_in", "overlap")
+NAMES = (
+    *("community", "version", "alias", "share", "by", "override", "name", "scopes", "communities", "expires_in", "overlap"),
+    *("requests_per_minute", "tokens_per_minute", "concurrent", "tokens_per_day", "money_per_month", "at_cap", "weight"),
+    *("from", "to", "cursor"),
+)
 """The parameters whose refusal is wrong usage."""
 
 
@@ -27,6 +31,7 @@ class Answer:
     status: int
     content: Any
     """The JSON; None where there is no body."""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class AdminApi:
@@ -55,13 +60,23 @@ class AdminApi:
 
     def ask(self, method: str, path: str, seconds: float = READ_S, **body: Any) -> Answer:
         """A good answer. `seconds`: the longest silence. Raises CommandError for anything else."""
-        timeout = httpx.Timeout(seconds, connect=CONNECT_S, write=SEND_S)
-        with self._translated(seconds):
-            response = self._http.request(method, path, timeout=timeout, **body)
+        response = self._response(method, path, seconds, **body)
         content = _json(response)
         if response.is_success and (content is not None or response.status_code == HTTPStatus.NO_CONTENT):
-            return Answer(response.status_code, content)
+            return Answer(response.status_code, content, response.headers)
         raise self._refusal(response.status_code, content)
+
+    def text(self, path: str, seconds: float = READ_S, **query: Any) -> str:
+        """What is there, as it is: JSON or CSV. As `ask` otherwise."""
+        response = self._response("GET", path, seconds, **query)
+        if response.is_success and response.headers.get("content-type", "").startswith(("application/json", "text/csv")):
+            return response.text
+        raise self._refusal(response.status_code, _json(response))
+
+    def _response(self, method: str, path: str, seconds: float, **body: Any) -> httpx.Response:
+        timeout = httpx.Timeout(seconds, connect=CONNECT_S, write=SEND_S)
+        with self._translated(seconds):
+            return self._http.request(method, path, timeout=timeout, **body)
 
     @contextmanager
     def _translated(self, seconds: float) -> Iterator[None]:

@@ -1,6 +1,6 @@
 """Manifests, aliases and differences as people read them. Pure: values in, text or a table out."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,13 +18,16 @@ from adapters.registry.snapshot import Pointer, Snapshot
 RIGHT = ("version", "rank", "size")
 
 
-def table(rows: Sequence[Mapping[str, str]], columns: Iterable[str], *, folded: Sequence[str] = ()) -> Table:
-    """Aligned columns under their names; one that is empty in every row is left out, and only `folded` ones may take several lines."""
+def table(
+    rows: Sequence[Mapping[str, str]], columns: Iterable[str], *, folded: Sequence[str] = (), right: Collection[str] = RIGHT
+) -> Table:
+    """Aligned columns under their names, `right` ones at their right ends; one that is empty in every row is left out, and only `folded`
+    ones may take several lines."""
     made = Table(box=None, pad_edge=False, header_style="bold")
     shown = [column for column in columns if any(row[column] for row in rows)]
     for column in shown:
         whole = None if column in folded else max(cell_len(text) for text in (column, *(plain(row[column]) for row in rows)))
-        made.add_column(plain(column), justify="right" if column in RIGHT else "left", overflow="fold", min_width=whole)
+        made.add_column(plain(column), justify="right" if column in right else "left", overflow="fold", min_width=whole)
     for row in rows:
         made.add_row(*(Text(plain(row[column])) for column in shown))
     return made

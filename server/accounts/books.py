@@ -35,6 +35,8 @@ class Books:
     terms_store: TermsStore
     """The table: to be changed. `terms.refresh()` afterwards lets a change hold here at once."""
     lives: EngineLives
+    clock_ns: Callable[[], int] = time.time_ns
+    """Unix nanoseconds: what time it is in all of them."""
 
 
 @asynccontextmanager
@@ -61,7 +63,7 @@ async def open_books(
         await terms.refresh()
         ledger = await open_ledger(home, prices, gateway=gateway, name=name, database_url=database_url, clock_ns=clock_ns)
         try:
-            yield Books(database, prices, ledger, terms, store, EngineLives(database, prices, gateway, clock_ns=clock_ns))
+            yield Books(database, prices, ledger, terms, store, EngineLives(database, prices, gateway, clock_ns=clock_ns), clock_ns)
         finally:
             await ledger.close()
     finally:

@@ -85,9 +85,9 @@ class TermsBook:
 
     def __init__(self, store: TermsStore, *, community: Terms, key: Terms) -> None:
         """`community`, `key`: for those with whom nothing else was agreed."""
+        self.community = community
+        self.key = key
         self._store = store
-        self._community = community
-        self._key = key
         self._held: dict[str, Terms] = {}
         self._revision: int | None = None
 
@@ -109,10 +109,14 @@ class TermsBook:
             await asyncio.sleep(every)
 
     def of_community(self, community: str) -> Terms:
-        return self._held.get(community_account(community), self._community)
+        return self._held.get(community_account(community), self.community)
 
     def of_key(self, key_id: str) -> Terms:
-        return self._held.get(key_account(key_id), self._key)
+        return self._held.get(key_account(key_id), self.key)
+
+    def has(self, account: str) -> bool:
+        """Whether anything but the default was agreed."""
+        return account in self._held
 
     def allowed(self, community: str, key_id: str) -> Allowed:
         """For `Ledger.reserve`."""

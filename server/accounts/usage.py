@@ -8,6 +8,7 @@ import io
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from functools import reduce
 from typing import Any
 
 from sqlalchemy import Select, case, func, literal, select
@@ -82,13 +83,14 @@ async def usage(
     *,
     communities: Collection[str] | None = None,
     by: Collection[By] = (By.DAY, By.COMMUNITY),
+    limit: int | None = None,
 ) -> list[Usage]:
-    """Both of `days` included. `communities`: only theirs; None for all, and then the operator's part too.
+    """Both of `days` included. `communities`: only theirs; None for all, and then the operator's part too. `limit`: of about so many rows.
 
     Raises adapters.registry.DatabaseError.
     """
     async with database.reading() as connection:
-        found = await connection.execute(_used(days, communities, by))
+        found = await connection.execute(_used(days, communities, by).limit(limit))
         rows = [Usage(*row[:3], *map(int, row[3:])) for row in found]  # sums are Decimals on PostgreSQL
         if communities is None:
             idle = await connection.execute(_idle(days, by))
@@ -107,6 +109,11 @@ def to_csv(rows: Iterable[Usage], by: Collection[By]) -> str:
     writer.writeheader()
     writer.writerows(row.record(by) for row in rows)
     return text.getvalue()
+
+
+def total(rows: Iterable[Usage]) -> Usage:
+    """Of any rows, the operator's too."""
+    return reduce(_added, rows, Usage("", "", ""))
 
 
 def _added(one: Usage, other: Usage) -> Usage:

@@ -17,6 +17,8 @@ from adapters.registry.lora_config import FILE as CONFIG
 from adapters.registry.names import ALIAS, check_community
 from adapters.registry.safetensors_header import FILE as WEIGHTS
 from server.accounts import Principal
+from server.accounts.books import Books
+from server.accounts.cloud_events import Seal
 from server.fleet.fleet import Fleet
 from server.gateway import schemas
 from server.gateway.admin_documents import body_of, read_document, refusals
@@ -25,9 +27,12 @@ from server.gateway.directory import Directory
 from server.gateway.errors import AdapterNotFound, InvalidRequest
 from server.gateway.key_desk import KeyDesk
 from server.gateway.key_routes import build_key_router
+from server.gateway.limit_desk import LimitDesk
+from server.gateway.limit_routes import build_limit_router
 from server.gateway.moves import Moved, Moves
 from server.gateway.registry import Registry
 from server.gateway.uploads import Uploads
+from server.gateway.usage_routes import build_usage_router
 
 _UPLOAD_FORM = {
     "type": "object",
@@ -74,10 +79,14 @@ def build_admin_router(
     base_name: str,
     moves: Moves,
     uploads: Uploads,
+    limits: LimitDesk,
+    books: Books,
+    seal: Seal,
     body_timeout: float,
     document: Callable[[], Mapping[str, Any]],
 ) -> APIRouter:
-    """All of /admin/v1. `mode`: what stays of the engine while nobody talks. `document` makes the OpenAPI document."""
+    """All of /admin/v1. `mode`: what stays of the engine while nobody talks. `seal`: of exported events. `document` makes the OpenAPI
+    document."""
     router = APIRouter(prefix="/admin/v1", tags=["admin"], responses=refusals(401, 403, 503))
 
     @router.get("/openapi.json", include_in_schema=False, dependencies=[Depends(rights.publisher)])
@@ -94,6 +103,7 @@ def build_admin_router(
             "engine": _engine(fleet, mode),
             "registry": {"revision": snapshot.revision if snapshot else None, "failure": directory.failure},
             "keys": {"failure": desk.failure},
+            "ledger": {"failure": books.ledger.failure, "unsettled": books.ledger.unsettled},
             "base": base_name,
             "models": [entry["id"] for entry in directory.models(within=None)] if snapshot else [BASE],
         })  # fmt: skip
@@ -106,7 +116,12 @@ def build_admin_router(
     _add_versions(one, rights, moves, uploads, body_timeout)
     _add_aliases(one, rights, moves, body_timeout)
     adapters.include_router(one)
-    for part in (whole, adapters, build_key_router(rights=rights, desk=desk, body_timeout=body_timeout)):
+    parts = (
+        build_key_router(rights=rights, desk=desk, body_timeout=body_timeout),
+        build_limit_router(rights=rights, desk=limits, currency=seal.currency, body_timeout=body_timeout),
+        build_usage_router(rights=rights, books=books, seal=seal),
+    )
+    for part in (whole, adapters, *parts):
         router.include_router(part)
     return router
 

@@ -13,12 +13,15 @@ from fastapi import FastAPI
 from adapters.registry import Base, DatabaseError, RegistryError
 from server.accounts import ConfiguredKey, KeyRing, KeyStore, KeysUnavailable, Own, Scope
 from server.accounts.books import Books
+from server.accounts.cloud_events import Seal
 from server.fleet.fleet import Fleet
 from server.gateway.admin import build_admin_router
 from server.gateway.admin_rights import Rights
 from server.gateway.admission import Bounds
 from server.gateway.answer import Answers
 from server.gateway.auth import Authenticator
+from server.gateway.book_metrics import BooksCollector
+from server.gateway.budget_routes import build_budget_router
 from server.gateway.completions import Completions
 from server.gateway.directory import Directory
 from server.gateway.errors import RegistryUnavailable
@@ -27,6 +30,7 @@ from server.gateway.form import largest_weights
 from server.gateway.front import Front
 from server.gateway.gate import Gate
 from server.gateway.key_desk import KeyDesk
+from server.gateway.limit_desk import LimitDesk
 from server.gateway.lives import Lives
 from server.gateway.loader import Loader
 from server.gateway.metering import Metering
@@ -37,6 +41,7 @@ from server.gateway.registry import Registry
 from server.gateway.routes import build_router, install_error_handlers
 from server.gateway.salts import Salts
 from server.gateway.settings import GatewaySettings
+from server.gateway.state_clock import StateClock
 from server.gateway.tokens import PromptMeter
 from server.gateway.trial import Trial
 from server.gateway.uploads import Uploads
@@ -74,9 +79,11 @@ def create_app(
     authenticator, desk = Authenticator(ring), KeyDesk(ring, keys)
     directory = Directory(registry, base_fingerprint=base.fingerprint, started=int(time.time()))
     gate = Gate(bounds)
-    lives = Lives(books.lives, engine=settings.engine_url or "local")
+    lives, states = Lives(books.lives, engine="remote" if settings.engine_url else "local", clock_ns=books.clock_ns), StateClock()
     fleet.listen(lives.changed)
+    fleet.listen(states.changed)
     metrics = Metrics(fleet, directory, gate)
+    metrics.add(BooksCollector(books.ledger, lives, states))
     upstream = Upstream(
         connect_timeout=settings.connect_timeout, stall_timeout=settings.stall_timeout, answer_timeout=settings.answer_timeout
     )
@@ -102,6 +109,8 @@ def create_app(
         authenticator=authenticator, directory=directory, ring=ring, fleet=fleet, foresight=foresight, metrics=metrics, body_timeout=timeout
     )
     rest.include_router(routes)
+    limits = LimitDesk(books, keys)
+    rest.include_router(build_budget_router(authenticator=authenticator, desk=limits, currency=settings.currency))
     rest.include_router(
         build_admin_router(
             rights=Rights(authenticator),
@@ -113,12 +122,16 @@ def create_app(
             base_name=base.path.name,
             moves=moves,
             uploads=uploads,
+            limits=limits,
+            books=books,
+            seal=Seal(settings.event_source, settings.currency),
             body_timeout=timeout,
             document=rest.openapi,
         )
     )
     install_error_handlers(rest)
-    metering = Metering(books.ledger, books.terms, life=lives.life, reserved_ms=round(settings.reserved_seconds * 1000))
+    reserved_ms = round(settings.reserved_seconds * 1000)
+    metering = Metering(books, life=lives.life, refused=metrics.note_refusal, reserved_ms=reserved_ms)
     answers = Answers(gate, fleet, upstream)
     direct = _endpoints(settings, base, authenticator=authenticator, directory=directory, fleet=fleet, metering=metering, answers=answers)
     return Front(direct, rest, metrics=metrics, max_head_bytes=settings.max_head_bytes)

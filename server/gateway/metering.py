@@ -3,16 +3,17 @@
 Knows no prompt and no parameter: how many tokens there are and may be, who pays, and what the answer tells of itself as it passes.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from adapters.registry import BASE
+from server.accounts.books import Books
 from server.accounts.entries import Outcome, Request, Reservation, Settlement
 from server.accounts.ledger import Ledger
-from server.accounts.refusals import BudgetSpent, LedgerError
-from server.accounts.terms import AtCap, TermsBook
+from server.accounts.refusals import BudgetSpent, LedgerError, Refused
+from server.accounts.terms import AtCap
 from server.fleet.fleet import Lease
+from server.gateway.errors import GatewayError
 from server.gateway.record import CALLER_GONE, Record
 from server.gateway.sse import Usage
 from server.gateway.translations import from_ledger
@@ -122,22 +123,23 @@ class Metered:
 
 
 class Metering:
-    """`life`: which life an engine's epoch is, if it is known. `reserved_ms`: engine time that is set aside for a request."""
+    """`life`: which life an engine's epoch is, if it is known. `refused`: told of which limit of whom was in the way. `reserved_ms`: engine
+    time that is set aside for a request."""
 
     def __init__(
         self,
-        ledger: Ledger,
-        terms: TermsBook,
+        books: Books,
         *,
         life: Callable[[int], str | None],
+        refused: Callable[[str, str], None],
         reserved_ms: int,
-        clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._ledger = ledger
-        self._terms = terms
+        self._ledger = books.ledger
+        self._terms = books.terms
         self._life = life
+        self._refused = refused
         self._reserved_ms = reserved_ms
-        self._now_ms = lambda: clock_ns() // 1_000_000
+        self._now_ms = lambda: books.clock_ns() // 1_000_000
 
     async def open(self, order: Order, record: Record, *, may_degrade: bool) -> Metered:
         """Whoever gets one owes its `settle`. Raises GatewayError.
@@ -149,18 +151,23 @@ class Metering:
             reservation = await self._reserve(order, record, degraded=False)
         except BudgetSpent as spent:
             if agreed.at_cap is not AtCap.DEGRADE or not may_degrade:
-                raise from_ledger(spent) from spent
+                raise self._told(spent) from spent
             try:
                 reservation = await self._reserve(order, record, degraded=True)
             except LedgerError as error:
-                raise from_ledger(error) from error
+                raise self._told(error) from error
         except LedgerError as error:
-            raise from_ledger(error) from error
+            raise self._told(error) from error
         record.community, record.standing = order.community, reservation.standing
         record.degraded = reservation.request.degraded
         if record.degraded:
             record.adapter = reservation.request.adapter
         return Metered(self._ledger, reservation, record, weight=float(agreed.weight), life=self._life, now_ms=self._now_ms)
+
+    def _told(self, error: LedgerError) -> GatewayError:
+        if isinstance(error, Refused):
+            self._refused(error.limit, error.owner)
+        return from_ledger(error)
 
     async def _reserve(self, order: Order, record: Record, *, degraded: bool) -> Reservation:
         adapter, most = (BASE, min(order.max_tokens, DEGRADED_TOKENS)) if degraded else (order.adapter, order.max_tokens)

@@ -20,6 +20,7 @@ _ROUTES = frozenset(
         "/v1/chat/completions",
         "/v1/completions",
         "/v1/models",
+        "/v1/usage",
         "/v1/warm",
         "/health/live",
         "/health/ready",
@@ -38,6 +39,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._requests = Counter("troupe_requests", "Requests answered.", ["route", "status"], registry=self._registry)
         self._errors = Counter("troupe_errors", "Requests that ended with an error, by code.", ["code"], registry=self._registry)
+        self._refusals = Counter("troupe_refusals", "Requests past a limit, by limit and whose.", ["limit", "of"], registry=self._registry)
         self._ttft = Histogram("troupe_ttft_seconds", "Request to first event of a stream.", buckets=_SECONDS, registry=self._registry)
         self._tokens = Counter("troupe_tokens", "Tokens as the engine counted them.", ["kind"], registry=self._registry)
         self._running = Gauge("troupe_requests_running", "Requests being answered.", registry=self._registry)
@@ -52,6 +54,10 @@ class Metrics:
         self._registry.register(_FleetCollector(fleet))
         self._registry.register(_DirectoryCollector(directory))
         self._registry.register(_GateCollector(gate))
+
+    def add(self, collector: Collector) -> None:
+        """To be asked at each scrape, too."""
+        self._registry.register(collector)
 
     def begin(self) -> None:
         self._running.inc()
@@ -70,6 +76,10 @@ class Metrics:
         if record.usage is not None:
             self._tokens.labels("prompt").inc(record.usage.prompt)
             self._tokens.labels("completion").inc(record.usage.completion)
+
+    def note_refusal(self, limit: str, owner: str) -> None:
+        """`limit`: as of `Limits`; `owner`: `community` or `key`."""
+        self._refusals.labels(limit, owner).inc()
 
     def note_trial(self, outcome: Outcome) -> None:
         self._trials.labels(outcome).inc()

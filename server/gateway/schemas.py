@@ -232,9 +232,15 @@ class KeysStatus(Document):
     failure: str | None = Field(description="Why the table of keys cannot be read; after a while nobody is let in then.")
 
 
+class LedgerStatus(Document):
+    failure: str | None = Field(description="Why requests cannot be written down; none are answered then.")
+    unsettled: int = Field(description="Requests whose end is not on disk yet.")
+
+
 class Status(Document):
     engine: EngineStatus
     registry: RegistryStatus
     keys: KeysStatus
+    ledger: LedgerStatus
     base: str
     models: list[str]

@@ -136,6 +136,9 @@ class GatewaySettings(BaseSettings):
     at_cap: AtCap = AtCap.REFUSE
     """When a budget is spent, of whom nothing else was agreed with."""
 
+    event_source: str = Field(default="/troupe", pattern=r"^[!-~]{1,200}$")
+    """The `source` of exported CloudEvents: a URI reference that names this installation, the same for ever."""
+
     context_length: int | None = Field(default=None, ge=1)
     """Tokens of prompt and answer together; None for what the base can hold."""
     default_max_tokens: int = Field(default=512, ge=1)

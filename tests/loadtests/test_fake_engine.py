@@ -221,8 +221,9 @@ async def test_it_remembers_what_each_caller_was_given() -> None:
 
 
 async def test_a_word_brings_a_fault_upon_its_own_request() -> None:
-    """And upon no other."""
-    async with FakeEngine(FakeSettings(faults={"boom": Fault.STATUS_500})) as engine, aiohttp.ClientSession(engine.url) as session:
+    """And upon no other; a pace likewise."""
+    slow = FakeSettings(inter_token=600, faults={"boom": Fault.STATUS_500}, paces={"hi": 0.0, "boomerang": 0.0})
+    async with FakeEngine(slow) as engine, aiohttp.ClientSession(engine.url) as session:
         statuses = []
         for text in ("hi there", "hi boom", "boomerang"):
             async with session.post(CHAT, json={"model": "base", "messages": [{"role": "user", "content": text}]}) as response:

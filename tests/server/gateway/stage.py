@@ -161,6 +161,12 @@ class Stage:
             while self.engine.started == before or self.fleet.state is not EngineState.FAILED:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
+    async def settled(self) -> None:
+        """Until all that was asked is in the ledger."""
+        async with asyncio.timeout(20):
+            while self.books.ledger.unsettled:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
     async def waits(self, count: int) -> None:
         """Until so many wait for the engine."""
         async with asyncio.timeout(20):

@@ -30,6 +30,15 @@ ROUTES = [
     ("POST", f"{ROOT}/keys/abcdefgh1234/rotate"),
     ("DELETE", f"{ROOT}/keys/abcdefgh1234"),
     ("POST", f"{ROOT}/verify"),
+    ("GET", f"{ROOT}/limits"),
+    ("GET", f"{ROOT}/limits/communities/zizou"),
+    ("PUT", f"{ROOT}/limits/communities/zizou"),
+    ("DELETE", f"{ROOT}/limits/communities/zizou"),
+    ("GET", f"{ROOT}/limits/keys/abcdefgh1234"),
+    ("PUT", f"{ROOT}/limits/keys/abcdefgh1234"),
+    ("DELETE", f"{ROOT}/limits/keys/abcdefgh1234"),
+    ("GET", f"{ROOT}/usage"),
+    ("GET", f"{ROOT}/usage/events"),
 ]
 
 

@@ -107,6 +107,7 @@ async def test_the_admin_key_cannot_chat_nor_the_chat_key_administrate(stage: St
     status = await stage.http.get("/admin/v1/status", headers={"authorization": f"Bearer {ADMIN_KEY}"})
     said = status.json()
     assert said["engine"].pop("idle_seconds") is not None
+    assert said["ledger"].pop("unsettled") >= 0
     assert said == {
         "engine": {
             "state": "ready", "failure": None, "mode": "standby", "waiting": 0, "in_flight": 0,
@@ -114,6 +115,7 @@ async def test_the_admin_key_cannot_chat_nor_the_chat_key_administrate(stage: St
         },
         "registry": {"revision": stage.memory.held.revision, "failure": None},
         "keys": {"failure": None},
+        "ledger": {"failure": None},
         "base": "small",
         "models": ["base", "greybeards", "zizou"],
     }  # fmt: skip
