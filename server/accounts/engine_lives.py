@@ -72,8 +72,9 @@ class EngineLives:
     async def end_orphans(self, dead_after_ms: int = 120_000) -> int:
         """End the lives of gateways that died, when these were last known to live: an engine dies with its gateway. How many."""
         async with self._database.noting() as connection:
-            beats = select(gateways.c.id, gateways.c.beat_ms).where(gateways.c.id != self._gateway)
-            silent = {row.id: row.beat_ms for row in await connection.execute(beats) if row.beat_ms < self._now() - dead_after_ms}
+            beats = {row.id: row.beat_ms for row in await connection.execute(select(gateways.c.id, gateways.c.beat_ms))}
+            now = beats.pop(self._gateway, self._now())  # by whichever clock the others' are
+            silent = {gateway: beat for gateway, beat in beats.items() if beat < now - dead_after_ms}
             running = await connection.execute(select(lives.c.id, lives.c.gateway, lives.c.woke_ms).where(lives.c.ended_ms.is_(None)))
             orphans = [row for row in running if row.gateway in silent]
             for row in orphans:
@@ -82,17 +83,21 @@ class EngineLives:
         return len(orphans)
 
     async def share_out(self) -> int:
-        """Everything that is old enough; how many stretches. May be called at any time, by several gateways at once."""
+        """Everything that is old enough; how many stretches. May be called at any time, by several gateways at once, but not before this
+        gateway has written down which of its engines ended."""
         shared = 0
         async with self._database.reading() as connection:
             found = await connection.execute(
-                select(lives.c.id, lives.c.woke_ms, lives.c.ended_ms, lives.c.shared_until_ms).where(
-                    or_(lives.c.ended_ms.is_(None), lives.c.ended_ms > lives.c.shared_until_ms)
-                )
+                select(lives.c.id, lives.c.woke_ms, lives.c.ended_ms, lives.c.shared_until_ms, lives.c.gateway, gateways.c.beat_ms)
+                .outerjoin_from(lives, gateways, lives.c.gateway == gateways.c.id)
+                .where(or_(lives.c.ended_ms.is_(None), lives.c.ended_ms > lives.c.shared_until_ms))
             )
-            waiting = [Life(*row) for row in found]
-        for life in waiting:
-            for stretch in stretches(life, self._now() - self._grace_ms):
+            waiting = [(Life(*row[:4]), row.gateway, row.beat_ms) for row in found]
+        for life, gateway, beat in waiting:
+            settled_until = self._now() - self._grace_ms
+            if life.ended_ms is None and gateway != self._gateway and beat is not None:
+                settled_until = min(settled_until, beat)  # it may have ended since, and nobody could write that down yet
+            for stretch in stretches(life, settled_until):
                 shared += await self._share(life, stretch)
         return shared
 

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator, Iterable, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -228,8 +229,10 @@ async def open_stage(
     policy: Policy | None = None,
     bounds: Bounds = BOUNDS,
     awake: bool = True,
+    clock_ns: Callable[[], int] = time.time_ns,
 ) -> AsyncIterator[Stage]:
     """`registry`: one to use in place of the one in memory; `keys`: likewise. `awake=False`: the engine sleeps until it is asked for.
+    `clock_ns`: the books' time.
 
     The fleet's time stands still unless a test moves it.
     """
@@ -248,7 +251,14 @@ async def open_stage(
         stack.enter_context(contextlib.closing(listener))
         home = folder / "accounts-home"
         books = await stack.enter_async_context(
-            open_books(home, prices=settings.prices, community=settings.community_terms, key=settings.key_terms, gateway=new_gateway())
+            open_books(
+                home,
+                prices=settings.prices,
+                community=settings.community_terms,
+                key=settings.key_terms,
+                gateway=new_gateway(),
+                clock_ns=clock_ns,
+            )
         )
         table = keys or await open_keys(books.database, home)
         manual = ManualTime()

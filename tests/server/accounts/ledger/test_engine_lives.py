@@ -116,6 +116,20 @@ async def test_a_life_whose_gateway_died_ends_when_that_was_last_known_to_live(d
     assert ended == {"l1": begin + 5000, "l2": None}
 
 
+async def test_a_life_is_shared_out_only_as_far_as_its_gateway_is_known_to_live(database: Database, clock: Clock) -> None:
+    """It may have ended since, which its gateway cannot write down at the moment."""
+    begin = clock.now // 1_000_000
+    async with database.noting() as connection:
+        await connection.exec_driver_sql(f"INSERT INTO gateways VALUES ('away', 'away', {begin}, {begin + 3_700_000})")  # noqa: S608
+    away = make_lives(database, clock, "away")
+    await away.woke("l1", engine="local", epoch=1)
+    clock.pass_seconds(5 * 3600)
+    assert await make_lives(database, clock).share_out() == 1
+    await away.ended("l1", at_ms=begin + 3_800_000)
+    assert await make_lives(database, clock).share_out() == 1
+    assert sum(row["engine_ms"] for row in await fetch(database, "SELECT engine_ms FROM engine_shares")) == 3_800_000
+
+
 async def test_engine_time_counts_against_the_months_budget(make_ledger: MakeLedger, database: Database, clock: Clock) -> None:
     """First as if each had been alone, then exactly; `assert_adds_up` compares balances with rows."""
     ledger, lives = await make_ledger(prices=PRICES), make_lives(database, clock)
