@@ -215,9 +215,16 @@ def event(content: Any) -> bytes:
     return f"data: {dumps(content)}\n\n".encode()
 
 
-def error_event() -> bytes:
-    """vLLM's error within a stream, which it dumps with spaces."""
-    return f"data: {json.dumps(generation_error())}\n\n".encode()
+def quoting(refusal: dict[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, with the prompt in its sentence."""
+    told = refusal["error"]
+    return {"error": {**told, "message": f"{told['message']} [input_value={body.get('messages') or body.get('prompt')!r}]"}}
+
+
+def error_event(quoted: Mapping[str, Any] | None = None) -> bytes:
+    """vLLM's error within a stream, which it dumps with spaces. `quoted`: the request whose prompt it quotes."""
+    error = generation_error()
+    return f"data: {json.dumps(error if quoted is None else quoting(error, quoted))}\n\n".encode()
 
 
 def words(body: Mapping[str, Any]) -> list[str]:

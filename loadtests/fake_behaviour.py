@@ -102,6 +102,8 @@ class FakeSettings:
     """A word in a prompt → what goes wrong with that answer."""
     paces: Mapping[str, float] = field(default_factory=dict)
     """A word in a prompt → `inter_token` of that answer."""
+    quotes: bool = False
+    """Whether errors quote the prompt, as those of vLLM's own validation do."""
     slice: int = 0
     """Send streams in pieces of so many bytes; 0: event by event."""
     linger: float = 0.0

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from loadtests.fake_answers import BASE, DONE, Answer, dumps, error_event, event, unknown_model, usual_logprob, words
+from loadtests.fake_answers import BASE, DONE, Answer, dumps, error_event, event, quoting, unknown_model, usual_logprob, words
 from loadtests.fake_behaviour import REFUSALS, FakeSettings, Fault, Voice
 from loadtests.fake_documents import Counters, awake, model_list, slept, tokenized
 from loadtests.fake_received import Received
@@ -199,7 +199,7 @@ class FakeEngine:
         settings = of_words(settings if voice.fault is None else replace(settings, fault=voice.fault), body)
         refusal = REFUSALS.get(settings.fault)
         if refusal is not None:
-            return _error_response(refusal)
+            return _error_response(quoting(refusal, body) if settings.quotes else refusal)
         vocabulary = settings.vocabulary if voice.vocabulary is None else voice.vocabulary
         chat = request.path == CHAT
         answer = Answer.to(body, chat=chat, tokens=settings.tokens, vocabulary=vocabulary, logprob=voice.logprob, cached=settings.cached)
@@ -242,13 +242,13 @@ class FakeEngine:
                     await asyncio.sleep(0)
 
         if settings.fault is Fault.ERROR_FIRST:
-            await send(error_event() + DONE)
+            await send(error_event(received.body if settings.quotes else None) + DONE)
             return response
         await self._read(answer)
         await send(b"".join(map(event, answer.opening())))
         for position in range(0, len(answer.tokens), settings.burst):
             if position >= settings.fault_after and settings.fault is not Fault.NONE:
-                return await _break(request, response, settings.fault)
+                return await _break(request, response, settings.fault, quoted=received.body if settings.quotes else None)
             count = min(settings.burst, len(answer.tokens) - position)
             for token in range(position, position + count):
                 if token and settings.inter_token:
@@ -273,13 +273,13 @@ def of_words(settings: FakeSettings, body: dict[str, Any]) -> FakeSettings:
     return settings
 
 
-async def _break(request: web.Request, response: web.StreamResponse, fault: Fault) -> web.StreamResponse:
+async def _break(request: web.Request, response: web.StreamResponse, fault: Fault, *, quoted: dict[str, Any] | None) -> web.StreamResponse:
     if fault in (Fault.STALL, Fault.FREEZE):
         await asyncio.Event().wait()
     elif fault is Fault.DIE:
         _reset(request)
     elif fault is Fault.ERROR_EVENT:
-        await response.write(error_event() + DONE)
+        await response.write(error_event(quoted) + DONE)
     return response
 
 

@@ -144,6 +144,18 @@ async def test_a_fault_comes_after_the_tokens_it_is_set_to(fault: Fault, ends: b
     assert len(events) == (3 if fault is Fault.END_EARLY else 5)
 
 
+@pytest.mark.parametrize("fault", [Fault.STATUS_400, Fault.ERROR_FIRST, Fault.ERROR_EVENT])
+async def test_an_error_may_quote_the_prompt(fault: Fault) -> None:
+    """As vLLM's own sometimes do; only where it is set to."""
+    for quotes in (False, True):
+        async with (
+            FakeEngine(FakeSettings(fault=fault, quotes=quotes)) as engine,
+            aiohttp.ClientSession() as session,
+            session.post(engine.url + TEXT, json={"model": "base", "prompt": "canary", "stream": True}) as response,
+        ):
+            assert (b"canary" in await response.read()) is quotes
+
+
 async def test_it_knows_who_it_serves() -> None:
     """Engine names of adapters, and the base; other names and other keys are refused in vLLM's words."""
     async with FakeEngine(FakeSettings(api_key="k")) as engine, aiohttp.ClientSession() as session:
