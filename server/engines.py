@@ -34,6 +34,7 @@ def build_engine(settings: EngineSettings, gateway: GatewaySettings, base: Base,
     told = settings.model_copy(update={
         "base": base.path, "home": gateway.home, "store_url": gateway.store_url or default_store(gateway.home),
         "socket": run / "engine.sock", "api_key": SecretStr(key), "lifeline": True, "sleep_mode": gateway.mode is Mode.SLEEP,
+        "tool_parser": gateway.engine_tool_parser,
     })  # fmt: skip
     engine = LocalEngine(
         (*command, "--standby") if standby else command,

@@ -25,6 +25,7 @@ RESERVED = frozenset({
     "--max-loras", "--max-cpu-loras", "--max-lora-rank", "--lora-target-modules",
     "--max-model-len", "--tensor-parallel-size", "--kv-cache-memory-bytes",
     "--max-num-seqs", "--middleware", "--load-format", "--enable-sleep-mode", "--cudagraph-capture-sizes",
+    "--enable-auto-tool-choice", "--tool-call-parser", "--tool-parser-plugin",
     "--trust-remote-code", "--trust-request-chat-template", "--chat-template", "--config", "--allowed-local-media-path",
 })  # fmt: skip
 """Arguments that are settings of ours, or would let a request reach further than it may."""
@@ -61,6 +62,8 @@ def engine_argv(settings: EngineSettings, base: Base, machine: Machine) -> list[
     ]  # fmt: skip
     if settings.quantization != "none":
         argv += ["--quantization", settings.quantization]
+    if settings.tool_parser:
+        argv += ["--enable-auto-tool-choice", "--tool-call-parser", settings.tool_parser]
     if settings.load_format != "auto":
         argv += ["--load-format", settings.load_format]
     if not settings.all_routes:

@@ -61,6 +61,8 @@ class EngineSettings(BaseSettings):
     """On a GPU: let the gateway put the engine to sleep and wake it, instead of ending and starting it."""
     all_routes: bool = False
     """Leave every route of vLLM's open, also those that nobody here uses: for whoever measures it without a gateway."""
+    tool_parser: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]{0,64}$")
+    """Which of vLLM's parsers finds calls of tools in the base's answers, such as `hermes`; empty for no tools."""
     extra_args: str = ""
     """More arguments for vLLM, as on a command line; checked by vLLM's own parser."""
 

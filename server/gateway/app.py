@@ -11,7 +11,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from adapters.registry import Base, DatabaseError, RegistryError
-from server.accounts import ConfiguredKey, KeyRing, KeyStore, KeysUnavailable, Own, Scope
+from server.accounts import ConfiguredKey, KeyRing, KeyStore, KeysUnavailable, Own
 from server.accounts.books import Books
 from server.accounts.cloud_events import Seal
 from server.fleet.fleet import Fleet
@@ -19,6 +19,7 @@ from server.gateway.admin import build_admin_router
 from server.gateway.admin_rights import Rights
 from server.gateway.admission import Bounds
 from server.gateway.answer import Answers
+from server.gateway.apis import build_apis
 from server.gateway.auth import Authenticator
 from server.gateway.book_metrics import BooksCollector
 from server.gateway.budget_routes import build_budget_router
@@ -36,7 +37,7 @@ from server.gateway.loader import Loader
 from server.gateway.metering import Metering
 from server.gateway.metrics import Metrics
 from server.gateway.moves import Moves
-from server.gateway.parse import chat_dialect, completion_dialect, evaluation_dialect
+from server.gateway.parse import TEMPLATE_WITHOUT_TOOLS, TOOLS_ARE_OFF
 from server.gateway.registry import Registry
 from server.gateway.routes import build_router, install_error_handlers
 from server.gateway.salts import Salts
@@ -133,8 +134,27 @@ def create_app(
     reserved_ms = round(settings.reserved_seconds * 1000)
     metering = Metering(books, life=lives.life, refused=metrics.note_refusal, reserved_ms=reserved_ms)
     answers = Answers(gate, fleet, upstream)
-    direct = _endpoints(settings, base, authenticator=authenticator, directory=directory, fleet=fleet, metering=metering, answers=answers)
-    return Front(direct, rest, metrics=metrics, max_head_bytes=settings.max_head_bytes)
+    meter = PromptMeter(base.path)
+    apis = build_apis(base.vocab_size, no_tools=_why_no_tools(settings, meter))
+    endpoint = partial(
+        Completions,
+        settings=settings,
+        authenticator=authenticator,
+        directory=directory,
+        meter=meter,
+        fleet=fleet,
+        metering=metering,
+        answers=answers,
+        context_length=min(settings.context_length or base.context_length, base.context_length),
+        salts=Salts(secrets.token_bytes(32)),  # as long-lived as any KV cache that it separates
+    )
+    return Front(
+        {api.path: endpoint(api) for api in apis},
+        rest,
+        errors={api.path: api.errors for api in apis},
+        metrics=metrics,
+        max_head_bytes=settings.max_head_bytes,
+    )
 
 
 def configured_keys(settings: GatewaySettings) -> list[ConfiguredKey]:
@@ -143,34 +163,10 @@ def configured_keys(settings: GatewaySettings) -> list[ConfiguredKey]:
     return [ConfiguredKey(own.value, key.get_secret_value(), own.scopes) for own, key in named if key is not None]
 
 
-def _endpoints(
-    settings: GatewaySettings,
-    base: Base,
-    *,
-    authenticator: Authenticator,
-    directory: Directory,
-    fleet: Fleet,
-    metering: Metering,
-    answers: Answers,
-) -> dict[str, Completions]:
-    """The hot paths. The key decides how /v1/completions is spoken."""
-    completions = partial(
-        Completions,
-        settings=settings,
-        authenticator=authenticator,
-        directory=directory,
-        meter=PromptMeter(base.path),
-        fleet=fleet,
-        metering=metering,
-        answers=answers,
-        context_length=min(settings.context_length or base.context_length, base.context_length),
-        salts=Salts(secrets.token_bytes(32)),  # as long-lived as any KV cache that it separates
-    )
-    chat, text, evaluation = (dialect(base.vocab_size) for dialect in (chat_dialect, completion_dialect, evaluation_dialect))
-    return {
-        "/v1/chat/completions": completions("/v1/chat/completions", chat, for_evaluation=chat, scopes=(Scope.CHAT,)),
-        "/v1/completions": completions("/v1/completions", text, for_evaluation=evaluation, scopes=(Scope.CHAT, Scope.EVALUATE)),
-    }
+def _why_no_tools(settings: GatewaySettings, meter: PromptMeter) -> str | None:
+    if not settings.engine_tool_parser:
+        return TOOLS_ARE_OFF
+    return None if meter.knows_tools else TEMPLATE_WITHOUT_TOOLS
 
 
 @asynccontextmanager

@@ -8,6 +8,9 @@ from server.gateway.errors import Forbidden, Unauthorized
 from server.gateway.record import SCOPE_KEY
 from server.gateway.reply import Scope as AsgiScope
 
+API_KEY = b"x-api-key"
+"""The header of Anthropic's SDKs."""
+
 
 class Authenticator:
     def __init__(self, ring: KeyRing) -> None:
@@ -27,7 +30,7 @@ class Authenticator:
 
     def identify(self, headers: Iterable[tuple[bytes, bytes]]) -> Principal:
         """`headers`: lower-case names, as in ASGI. Raises Unauthorized or KeysUnavailable."""
-        given = [value for name, value in headers if name == b"authorization"]
+        given = [b"Bearer " + value if name == API_KEY else value for name, value in headers if name in (b"authorization", API_KEY)]
         kind, _, key = (given[0] if len(given) == 1 else b"").partition(b" ")
         key = key.strip()
         if kind.lower() != b"bearer" or not 0 < len(key) <= MAX_LENGTH:

@@ -1,4 +1,4 @@
-"""The hot path: one POST to /v1/chat/completions or /v1/completions, as a bare ASGI application.
+"""The hot path: one POST for an answer, in one of the APIs, as a bare ASGI application.
 
 auth → body → parse → resolve → measure → reserve → admit → engine → relay → settle. Each step either raises a GatewayError or hands on a
 value; the engine is touched, and woken, by the last but two.
@@ -7,13 +7,13 @@ value; the engine is touched, and woken, by the last but two.
 import asyncio
 import json
 from dataclasses import dataclass
-from functools import partial
 
 from adapters.registry import BASE
 from server.accounts import Principal, Scope
 from server.fleet.engine import EngineState
 from server.fleet.fleet import Fleet
 from server.gateway.answer import Answers, while_connected
+from server.gateway.apis import Api, Names, Spoken
 from server.gateway.auth import Authenticator
 from server.gateway.body import CallerGone, read_body
 from server.gateway.canary import conversation_key
@@ -23,26 +23,26 @@ from server.gateway.evaluation import check_work
 from server.gateway.leases import read_deadline
 from server.gateway.messages import Prompt
 from server.gateway.metering import DEGRADED_TOKENS, Metered, Metering, Order
-from server.gateway.parse import Dialect, Generation, engine_body, read_generation
+from server.gateway.parse import Generation, engine_body
 from server.gateway.record import CALLER_GONE, SCOPE_KEY, Record
 from server.gateway.relay import Call
 from server.gateway.reply import Receive, Reply, Send
 from server.gateway.reply import Scope as AsgiScope
 from server.gateway.salts import Salts
 from server.gateway.settings import GatewaySettings
-from server.gateway.sse import EventStream, Renamer
 from server.gateway.strict_json import read_object
 from server.gateway.tokens import PromptMeter
+from server.gateway.tools import Toolbox
 
 
 @dataclass(frozen=True)
 class Asked:
     """What a caller wants, measured and found to be possible."""
 
-    generation: Generation
-    dialect: Dialect
+    spoken: Spoken
     target: Target
     prompts: list[Prompt]
+    toolbox: Toolbox | None
     prompt_tokens: int
     max_tokens: int
     """Of each answer."""
@@ -50,15 +50,12 @@ class Asked:
 
 
 class Completions:
-    """One of the two endpoints. Raises GatewayError until the first byte is sent, then says it in the stream."""
+    """One endpoint. Raises GatewayError until the first byte is sent, then says it in the stream."""
 
     def __init__(
         self,
-        path: str,
-        dialect: Dialect,
+        api: Api,
         *,
-        for_evaluation: Dialect,
-        scopes: tuple[Scope, ...],
         settings: GatewaySettings,
         authenticator: Authenticator,
         directory: Directory,
@@ -69,11 +66,7 @@ class Completions:
         context_length: int,
         salts: Salts,
     ) -> None:
-        """`scopes`: a key needs one of them."""
-        self._path = path
-        self._dialect = dialect
-        self._for_evaluation = for_evaluation
-        self._scopes = scopes
+        self._api = api
         self._settings = settings
         self._authenticator = authenticator
         self._directory = directory
@@ -86,9 +79,9 @@ class Completions:
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
-            raise MethodNotAllowed(f"Use POST for {self._path}.", allow="POST")
+            raise MethodNotAllowed(f"Use POST for {self._api.path}.", allow="POST")
         settings = self._settings
-        caller = self._authenticator.admit(scope, *self._scopes)
+        caller = self._authenticator.admit(scope, *self._api.scopes)
         deadline = read_deadline(scope["headers"], usual=settings.deadline, most=settings.max_deadline)
         record: Record = scope[SCOPE_KEY]
         try:
@@ -97,7 +90,7 @@ class Completions:
             record.error = CALLER_GONE
             return
         try:
-            reply = Reply(send, write_timeout=settings.write_timeout)
+            reply = Reply(send, write_timeout=settings.write_timeout, errors=self._api.errors)
             await while_connected(
                 self._answers.answer(call, metered, reply, record, deadline=deadline),
                 receive,
@@ -111,60 +104,64 @@ class Completions:
     async def _begin(self, scope: AsgiScope, receive: Receive, caller: Principal, record: Record) -> tuple[Call, Metered]:
         """The caller's request, written down; of its own words nothing else is kept while it waits. Raises GatewayError or CallerGone."""
         raw = await read_body(scope, receive, limit=self._settings.max_body_bytes, timeout=self._settings.body_timeout)
-        dialect = self._for_evaluation if Scope.EVALUATE in caller.scopes else self._dialect
-        asked = await self._measure(read_generation(read_object(raw), dialect), dialect, caller, record)
+        spoken = self._api.speak(read_object(raw), evaluates=Scope.EVALUATE in caller.scopes)
+        asked = await self._measure(spoken, caller, record)
         tenant, most = asked.target.tenant, asked.answers * asked.max_tokens
         order = Order(caller.key_id, caller.payer(tenant), asked.target.adapter, asked.prompt_tokens, most)
         is_up = self._fleet.state is EngineState.READY and asked.answers <= DEGRADED_TOKENS
         metered = await self._metering.open(order, record, may_degrade=is_up)
         try:
-            return self._call(asked, metered, self._salts.salt(caller, BASE if metered.degraded else tenant)), metered
+            return self._call(asked, metered, record, self._salts.salt(caller, BASE if metered.degraded else tenant)), metered
         except BaseException:  # raised again: a bug of ours must not hold on to what was set aside
             metered.settle()
             raise
 
-    async def _measure(self, generation: Generation, dialect: Dialect, caller: Principal, record: Record) -> Asked:
+    async def _measure(self, spoken: Spoken, caller: Principal, record: Record) -> Asked:
+        generation = spoken.generation
         target = self._directory.find(
             generation.model, lambda: conversation_key(generation.prompts[0], generation.user), within=caller.communities
         )
         record.model, record.adapter = target.model, target.adapter
         prompts = [self._meter.plain(prompt) for prompt in generation.prompts]
-        lengths = await self._lengths(prompts)
-        max_tokens = self._max_tokens(generation, max(lengths), dialect)
+        toolbox = self._meter.plain_toolbox(generation.toolbox)
+        lengths = await self._lengths(prompts, toolbox)
+        max_tokens = self._max_tokens(generation, max(lengths))
         check_work(generation.sampling, lengths, max_tokens)
-        return Asked(generation, dialect, target, prompts, sum(lengths), max_tokens, answers=len(prompts) * generation.sampling.get("n", 1))
+        answers = len(prompts) * generation.sampling.get("n", 1)
+        return Asked(spoken, target, prompts, toolbox, sum(lengths), max_tokens, answers)
 
-    def _call(self, asked: Asked, metered: Metered, salt: str) -> Call:
+    def _call(self, asked: Asked, metered: Metered, record: Record, salt: str) -> Call:
         engine_name = BASE if metered.degraded else asked.target.engine_name
-        generation, model = asked.generation, asked.target.model
+        generation, model = asked.spoken.generation, asked.target.model
         body = engine_body(
             generation,
-            asked.dialect,
+            self._api.engine,
             engine_name=engine_name,
             prompts=asked.prompts,
+            toolbox=asked.toolbox,
             max_tokens=metered.max_tokens // asked.answers,
             cache_salt=salt,
         )
         return Call(
-            path=self._path,
+            path=self._api.asks,
             body=json.dumps(body, separators=(",", ":")).encode(),
             engine_name=engine_name,
             model=model,
             stream=generation.stream,
-            events=partial(EventStream, Renamer(engine_name, model), include_usage=generation.include_usage),
+            telling=asked.spoken.telling(Names(engine_name, model, record.request_id)),
         )
 
-    async def _lengths(self, prompts: list[Prompt]) -> list[int]:
+    async def _lengths(self, prompts: list[Prompt], toolbox: Toolbox | None) -> list[int]:
         """Tokens of each. A single short prompt is counted here and now; texts that take longer, in a thread."""
 
         def count() -> list[int]:
-            return [self._meter.count(prompt, self._context_length) for prompt in prompts]
+            return [self._meter.count(prompt, self._context_length, toolbox) for prompt in prompts]
 
-        if len(prompts) == 1 and self._meter.is_quick(prompts[0]):
+        if len(prompts) == 1 and self._meter.is_quick(prompts[0], toolbox):
             return count()
         return await asyncio.to_thread(count)
 
-    def _max_tokens(self, generation: Generation, prompt_tokens: int, dialect: Dialect) -> int:
+    def _max_tokens(self, generation: Generation, prompt_tokens: int) -> int:
         room = self._context_length - prompt_tokens
         wanted = generation.max_tokens
         if room < 1 or (wanted is not None and wanted > room):
@@ -172,6 +169,6 @@ class Completions:
             raise ContextLengthExceeded(
                 f"The model holds {self._context_length} tokens; you ask for at least {prompt_tokens} of prompt{asked}."
                 " Shorten the prompt or lower max_tokens.",
-                param=dialect.prompt,
+                param=self._api.dialect.prompt,
             )
         return wanted if wanted is not None else min(self._settings.default_max_tokens, room)

@@ -1,8 +1,9 @@
-"""The outermost layer: every request gets an id, one log line and, whatever goes wrong, an answer in OpenAI's shape."""
+"""The outermost layer: every request gets an id, one log line and, whatever goes wrong, an answer in its API's shape."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
+from server.gateway.error_shape import OPENAI_ERRORS, ErrorShape
 from server.gateway.errors import WENT_WRONG, GatewayError, HeadTooLarge, InternalError
 from server.gateway.metrics import Metrics
 from server.gateway.record import SCOPE_KEY, Record
@@ -17,11 +18,14 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Front:
-    """Sends the paths in `direct` to their own applications and everything else to `rest`."""
+    """Sends the paths in `direct` to their own applications and everything else to `rest`. `errors`: path → shape; OpenAI's elsewhere."""
 
-    def __init__(self, direct: Mapping[str, AsgiApp], rest: AsgiApp, *, metrics: Metrics, max_head_bytes: int) -> None:
+    def __init__(
+        self, direct: Mapping[str, AsgiApp], rest: AsgiApp, *, errors: Mapping[str, ErrorShape], metrics: Metrics, max_head_bytes: int
+    ) -> None:
         self._direct = direct
         self._rest = rest
+        self._errors = errors
         self._metrics = metrics
         self._max_head_bytes = max_head_bytes
 
@@ -62,4 +66,4 @@ class Front:
     async def _fail(self, error: GatewayError, send: Send, record: Record) -> None:
         record.error = error.code
         if record.status == 0:  # once a status is out, the server can only close the connection
-            await Reply(send, write_timeout=5.0).fail(error)
+            await Reply(send, write_timeout=5.0, errors=self._errors.get(record.path, OPENAI_ERRORS)).fail(error)

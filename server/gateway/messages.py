@@ -75,7 +75,7 @@ def _message(value: Any, path: str, *, tools: bool) -> Message:
     more = _OF_TOOLS.get(role) if tools and isinstance(role, str) else None
     known = ("role", "content", "name", *([more] if more else ()))
     for key, content in value.items():
-        if key in known or (key in _EMPTY_IN_ANSWERS and _is_empty(content)):
+        if key in known or (key in _EMPTY_IN_ANSWERS and is_empty(content)):
             continue
         raise InvalidRequest(f"{path} holds {key[:64]!r}: {', '.join(known)} are all that is read.", param=f"{path}.{key[:64]}")
     if not isinstance(role, str) or role not in roles:
@@ -88,7 +88,7 @@ def _message(value: Any, path: str, *, tools: bool) -> Message:
         return Message(TOOL, text_of(value.get("content"), f"{path}.content"), call_id=call_id)
     calls = chat_calls(value["tool_calls"], f"{path}.tool_calls") if more and value.get(more) else ()
     content = value.get("content")
-    if calls and _is_empty(content):
+    if calls and is_empty(content):
         return Message(ROLES[role], "", calls)
     return Message(ROLES[role], text_of(content, f"{path}.content"), calls)
 
@@ -97,7 +97,7 @@ _OF_TOOLS: Mapping[str, str] = {"assistant": "tool_calls", TOOL: "tool_call_id"}
 """Role → what its messages hold besides."""
 
 
-def _is_empty(value: Any) -> bool:
+def is_empty(value: Any) -> bool:
     """Null, [], "", {}, or an object of nulls, as some clients' libraries write it."""
     return value is None or value in ([], "") or (isinstance(value, dict) and all(each is None for each in value.values()))
 
@@ -116,7 +116,7 @@ def _part(value: Any, path: str, kinds: tuple[str, ...]) -> str:
     if kind not in kinds:
         raise InvalidRequest(f"{path} must be a text part; images, audio and files are not read here.", param=f"{path}.type")
     for key, content in value.items():
-        if key not in ("type", "text") and not (key in _EMPTY_IN_PARTS and _is_empty(content)):
+        if key not in ("type", "text") and not (key in _EMPTY_IN_PARTS and is_empty(content)):
             raise InvalidRequest(f"{path} holds {key[:64]!r}: type and text are all that is read.", param=f"{path}.{key[:64]}")
     text = value.get("text")
     if not isinstance(text, str):

@@ -15,6 +15,7 @@ MAX_TOKENS = 2**31 - 1
 MAX_STOPS = 4
 MAX_STOP_LENGTH = 256
 MAX_USER_LENGTH = 256
+MAX_METADATA = 16
 MAX_BIASES = 300
 MAX_LOGPROBS = 5
 MAX_CHOICES = 4
@@ -123,6 +124,26 @@ def _user(value: Any, path: str) -> str:
 
 
 user = Check(_user, {"type": "string", "maxLength": MAX_USER_LENGTH})
+
+
+def _text(value: Any, path: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{path} must be a string, not {kind_of(value)}.", param=path)
+    return value
+
+
+text = Check(_text, {"type": "string"})
+
+
+def _metadata(value: Any, path: str) -> dict[str, str]:
+    if not isinstance(value, dict) or len(value) > MAX_METADATA:
+        raise InvalidRequest(f"{path} must be an object of at most {MAX_METADATA} entries.", param=path)
+    if not all(len(name) <= 64 and isinstance(each, str) and len(each) <= 512 for name, each in value.items()):
+        raise InvalidRequest(f"{path} must hold strings of at most 512 characters, with names of at most 64.", param=path)
+    return value
+
+
+metadata = Check(_metadata, {"type": "object", "maxProperties": MAX_METADATA, "additionalProperties": {"type": "string", "maxLength": 512}})
 
 
 def _stream_options(value: Any, path: str) -> dict[str, bool]:

@@ -61,6 +61,7 @@ class Dialect:
 
 
 TOOLS_ARE_OFF = "Tools are not switched on here: whoever runs this server sets TROUPE_ENGINE_TOOL_PARSER."
+TEMPLATE_WITHOUT_TOOLS = "The base of this server has a chat template that shows no tools: leave them out."
 
 
 def chat_dialect(vocab_size: int, *, no_tools: str | None = TOOLS_ARE_OFF) -> Dialect:
@@ -152,16 +153,26 @@ def _max_tokens(values: Mapping[str, Any]) -> int | None:
 
 
 def engine_body(
-    generation: Generation, dialect: Dialect, *, engine_name: str, prompts: Sequence[Prompt], max_tokens: int, cache_salt: str
+    generation: Generation,
+    dialect: Dialect,
+    *,
+    engine_name: str,
+    prompts: Sequence[Prompt],
+    toolbox: Toolbox | None = None,
+    max_tokens: int,
+    cache_salt: str,
 ) -> dict[str, Any]:
-    """The body for vLLM, built anew. Usage is always asked for, in every event: the gateway counts, whether the caller wants to or not."""
+    """The body for vLLM, built anew. Usage is always asked for, in every event: the gateway counts, whether the caller wants to or not.
+
+    `dialect`: of the engine's route. `prompts` and `toolbox`: as they were counted.
+    """
     told = [_prompt(prompt) for prompt in prompts]
     body: dict[str, Any] = {
         "model": engine_name,
         dialect.prompt: told[0] if len(told) == 1 else told,
         dialect.max_tokens: max_tokens,
         **generation.sampling,
-        **(generation.toolbox.told() if generation.toolbox else {}),
+        **(toolbox.told() if toolbox else {}),
         "cache_salt": cache_salt,
         "stream": generation.stream,
     }

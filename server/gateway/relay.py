@@ -8,7 +8,7 @@ from server.fleet.fleet import Lease
 from server.gateway.errors import AnswerNotFinite, EngineFailed, EngineLost
 from server.gateway.record import Record
 from server.gateway.reply import EVENT_STREAM, Reply
-from server.gateway.sse import Renamer, Usage, read_usage
+from server.gateway.sse import Usage, read_usage
 from server.gateway.upstream import Upstream, engine_words, is_dead, log
 
 MAX_ANSWER_BYTES = 32 << 20
@@ -41,6 +41,16 @@ class Watch(Protocol):
 
 
 @dataclass(frozen=True)
+class Telling:
+    """How the engine's answer becomes the caller's."""
+
+    events: Callable[[], Events]
+    """Of a stream; for each attempt a new one."""
+    whole: Callable[[bytes], bytes]
+    """Of an answer that is not streamed. Raises EngineFailed."""
+
+
+@dataclass(frozen=True)
 class Call:
     """One request to any engine, ready to send."""
 
@@ -49,8 +59,7 @@ class Call:
     engine_name: str
     model: str
     stream: bool
-    events: Callable[[], Events]
-    """For each attempt a new one; only called for a stream."""
+    telling: Telling
 
 
 async def relay(call: Call, lease: Lease, upstream: Upstream, reply: Reply, record: Record, watch: Watch) -> None:
@@ -84,13 +93,13 @@ async def _relay_whole(call: Call, lease: Lease, upstream: Upstream, reply: Repl
     answer = bytes(body)
     record.usage = read_usage(answer)
     watch.finished(record.usage)
-    renamed = Renamer(call.engine_name, call.model).rename(answer)
+    told = call.telling.whole(answer)
     record.complete = True
-    await reply.whole(200, ((b"content-type", b"application/json"),), renamed)
+    await reply.whole(200, ((b"content-type", b"application/json"),), told)
 
 
 async def _relay_stream(call: Call, lease: Lease, upstream: Upstream, reply: Reply, record: Record, watch: Watch) -> None:
-    events, tokens = call.events(), 0
+    events, tokens = call.telling.events(), 0
     try:
         async with upstream.post(lease.endpoint, call.path, call.body, stream=True, request_id=record.request_id) as response:
             async for chunk in response.content.iter_any():

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
+from server.gateway.error_shape import OPENAI_ERRORS, ErrorShape
 from server.gateway.errors import GatewayError
 
 Message = MutableMapping[str, Any]
@@ -28,8 +29,9 @@ class CallerStalled(Exception):
 class Reply:
     """`send` of ASGI, with the state that ASGI keeps to itself."""
 
-    def __init__(self, send: Send, *, write_timeout: float) -> None:
+    def __init__(self, send: Send, *, write_timeout: float, errors: ErrorShape = OPENAI_ERRORS) -> None:
         self._send = send
+        self._errors = errors
         self._write_timeout = write_timeout
         self._turns = asyncio.Lock()
         """Comments come from another task than answers: neither may overtake the other's start."""
@@ -69,9 +71,9 @@ class Reply:
     async def fail(self, error: GatewayError) -> None:
         """Tell the caller, in the way that is left."""
         if not self.started:
-            await self.whole(error.status, error.response_headers(), error.encoded())
+            await self.whole(error.status, error.response_headers(), self._errors.encoded(error))
         elif not self.ended:
-            await self.end(error.event())
+            await self.end(self._errors.event(error))
 
     async def _start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         self.started = True

@@ -79,6 +79,14 @@ def build_router(
         state = EngineState.WAKING if fleet.state is EngineState.ASLEEP else fleet.state
         return JSONResponse({"object": "warm", "model": model, "engine": state}, status_code=202)
 
+    @router.api_route("/v1/embeddings", methods=["GET", "POST"], include_in_schema=False)
+    async def embeddings(caller: Annotated[Principal, Depends(talker)]) -> None:
+        raise RouteNotFound("There are no embeddings here: the base writes text. Ask a server that has a model for them.")
+
+    @router.api_route("/v1/responses/{response}", methods=["GET", "POST", "DELETE"], include_in_schema=False)
+    async def kept_response(response: str, caller: Annotated[Principal, Depends(talker)]) -> None:
+        raise RouteNotFound("Nothing is kept here: a response is there once, as the answer to its request.")
+
     @router.get("/health/live")
     async def live() -> dict[str, str]:
         return {"status": "ok"}

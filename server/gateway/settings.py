@@ -92,6 +92,9 @@ class GatewaySettings(BaseSettings):
     engine_url: str = ""
     """An engine that somebody else runs, and that never sleeps here; empty for one of our own, on this machine."""
 
+    engine_tool_parser: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]{0,64}$")
+    """Which of vLLM's parsers finds calls of tools in the base's answers, such as `hermes`; empty for no tools."""
+
     mode: Mode = Mode.STANDBY
     idle_timeout: float = Field(default=300.0, ge=0.1, allow_inf_nan=False)
     """How long nobody may have asked before the engine goes to sleep."""

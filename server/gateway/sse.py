@@ -13,7 +13,7 @@ from server.gateway.errors import EngineFailed
 DONE = b"data: [DONE]"
 MAX_EVENT_BYTES = 4 << 20
 
-_ERROR = b'data: {"error"'
+ERROR = b'data: {"error"'
 _USAGE_EVENT = b'"choices":[],"usage":{'
 _COUNT = b',"usage":{'
 _USAGE = re.compile(rb'"usage":\{"prompt_tokens":(\d+),"total_tokens":\d+,"completion_tokens":(\d+)(?:[^{}]|\{[^{}]*\})*\}')
@@ -85,7 +85,7 @@ class EventStream:
         for event in data[:end].split(b"\n\n"):
             if self.done or self.error is not None:
                 break
-            if event.startswith(_ERROR):
+            if event.startswith(ERROR):
                 self.error = event
             elif event == DONE:
                 self.done = True

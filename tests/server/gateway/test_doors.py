@@ -9,7 +9,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 OPEN = {"/health/live", "/health/ready", "/metrics"}
 """On purpose: they name nobody."""
-DIRECT = [("POST", "/v1/chat/completions"), ("POST", "/v1/completions")]
+DIRECT = [("POST", path) for path in ("/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages")]
 HOSTS = ("g", "a/?x=", "a/v1/models?x=", "g:80@admin", "127.0.0.1/health/live?")
 DRESSED = (
     "//admin/v1/status", "/admin/v1//status", "/admin%2fv1/status", "/admin/v1/status;x", "/health/live/../../admin/v1/status",
@@ -23,7 +23,10 @@ def ways(stage: Stage) -> list[tuple[str, str]]:
     """Each route that there is, with something in the places of its parameters."""
     front = stage.server.config.app
     routes = [route for route in front._rest.routes if isinstance(route, APIRoute)]  # type: ignore[union-attr]
-    values = {"community": "greybeards", "version": "1", "other": "1", "alias": "live", "key_id": "abcdefgh1234", "model": "greybeards"}
+    values = {
+        "community": "greybeards", "version": "1", "other": "1", "alias": "live", "key_id": "abcdefgh1234", "model": "greybeards",
+        "response": "resp_1",
+    }  # fmt: skip
     found = [(method, route.path.format_map(values)) for route in routes for method in sorted(route.methods) if route.path not in OPEN]
     assert len(found) > 20
     return [*DIRECT, *found]
@@ -38,7 +41,12 @@ async def status_of(stage: Stage, method: str, path: str, host: str, authorizati
 async def test_without_a_key_every_door_is_shut(stage: Stage, host: str) -> None:
     """401 by each route, whatever the Host header makes of its path."""
     for method, path in ways(stage):
-        for authorization in ("", "authorization: Bearer wrong\r\n", "authorization: Bearer tr_abcdefgh1234_" + "a" * 32 + "\r\n"):
+        for authorization in (
+            "",
+            "x-api-key: wrong\r\n",
+            "authorization: Bearer wrong\r\n",
+            "authorization: Bearer tr_abcdefgh1234_" + "a" * 32 + "\r\n",
+        ):
             assert await status_of(stage, method, path, host, authorization) in (400, 401), (method, path)
 
 

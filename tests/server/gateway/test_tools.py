@@ -30,7 +30,9 @@ def read(**content: Any) -> Generation:
 
 def heard(**content: Any) -> dict[str, Any]:
     generation = read(**content)
-    return engine_body(generation, CHAT, engine_name="e", prompts=generation.prompts, max_tokens=7, cache_salt="salt")
+    return engine_body(
+        generation, CHAT, engine_name="e", prompts=generation.prompts, toolbox=generation.toolbox, max_tokens=7, cache_salt="salt"
+    )
 
 
 def test_tools_reach_the_engine_built_anew() -> None:
