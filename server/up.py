@@ -24,6 +24,7 @@ from server.engines import COMMAND, bounds, build_engine, build_fleet, habit
 from server.fleet import leftovers
 from server.fleet.fleet import Fleet
 from server.gateway.app import create_app
+from server.gateway.gate import Gate
 from server.gateway.protocol import server_config
 from server.gateway.server import Server
 from server.gateway.settings import GatewaySettings
@@ -62,6 +63,7 @@ async def serve(
             async with opened_books(settings) as (books, keys):
                 chat_key = await _own_keys(settings, keys, say)
                 fleet = build_fleet(build_engine(engine_settings, settings, stage.base, run, engine), settings)
+                gate = Gate(await asyncio.to_thread(bounds, engine_settings, settings))
                 app = create_app(
                     settings,
                     fleet=fleet,
@@ -69,11 +71,11 @@ async def serve(
                     keys=keys,
                     books=books,
                     base=stage.base,
-                    bounds=await asyncio.to_thread(bounds, engine_settings, settings),
+                    gate=gate,
                     max_rank=engine_settings.max_lora_rank,
                     scratch=empty_folder(settings.home / "uploads"),
                 )
-                server = Server(server_config(app, settings), fleet=fleet, drain_timeout=settings.drain_timeout)
+                server = Server(server_config(app, settings), gate=gate, fleet=fleet, drain_timeout=settings.drain_timeout)
                 await _run(server, fleet, listener, settings, stage, chat_key, say)
         finally:
             await registry.close()

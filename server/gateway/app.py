@@ -17,7 +17,6 @@ from server.accounts.cloud_events import Seal
 from server.fleet.fleet import Fleet
 from server.gateway.admin import build_admin_router
 from server.gateway.admin_rights import Rights
-from server.gateway.admission import Bounds
 from server.gateway.answer import Answers
 from server.gateway.apis import build_apis
 from server.gateway.auth import Authenticator
@@ -61,7 +60,7 @@ def create_app(
     keys: KeyStore,
     books: Books,
     base: Base,
-    bounds: Bounds,
+    gate: Gate,
     max_rank: int,
     scratch: Path | None = None,
     refresh_every: float = 0.5,
@@ -71,15 +70,13 @@ def create_app(
 
     Who is let in: the keys of the table, and those that the settings name.
 
-    `bounds`: how much there may be at the engine at once, and before it. `max_rank`: the largest that the engine serves. `scratch`: an
-    existing folder for uploads on their way, None for the system's temporary one. `refresh_every`: seconds between two looks at the
-    registry.
+    `gate`: closed by whoever ends the server. `max_rank`: the largest that the engine serves. `scratch`: an existing folder for uploads on
+    their way, None for the system's temporary one. `refresh_every`: seconds between two looks at the registry.
     Raises BaseError if the base's tokenizer or chat template cannot be used.
     """
     ring = KeyRing(keys, configured=configured_keys(settings), trust=settings.key_trust)
     authenticator, desk = Authenticator(ring), KeyDesk(ring, keys)
     directory = Directory(registry, base_fingerprint=base.fingerprint, started=int(time.time()))
-    gate = Gate(bounds)
     lives, states = Lives(books.lives, engine="remote" if settings.engine_url else "local", clock_ns=books.clock_ns), StateClock()
     fleet.listen(lives.changed)
     fleet.listen(states.changed)

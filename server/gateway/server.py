@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import uvicorn
 
 from server.fleet.fleet import Fleet
+from server.gateway.gate import Gate
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 POLL_SECONDS = 0.05
@@ -22,8 +23,9 @@ class Server(uvicorn.Server):
     """At the first signal, readiness is over and new requests are refused; streams go on for up to `drain_timeout` seconds. Then, or at
     the second signal, what is left is told and ends."""
 
-    def __init__(self, config: uvicorn.Config, *, fleet: Fleet, drain_timeout: float) -> None:
+    def __init__(self, config: uvicorn.Config, *, gate: Gate, fleet: Fleet, drain_timeout: float) -> None:
         super().__init__(config)
+        self._gate = gate
         self._fleet = fleet
         self._drain_timeout = drain_timeout
         self._ending: asyncio.Task[None] | None = None
@@ -32,6 +34,7 @@ class Server(uvicorn.Server):
     def end(self) -> None:
         """What a signal does."""
         if self._ending is None:
+            self._gate.close()
             self._fleet.begin_stop()
             self._ending = asyncio.create_task(self._end())
         else:

@@ -27,6 +27,7 @@ from server.fleet.fleet import Fleet
 from server.fleet.lifecycle import Policy
 from server.gateway.admission import Bounds
 from server.gateway.app import create_app
+from server.gateway.gate import Gate
 from server.gateway.protocol import server_config
 from server.gateway.registry import Registry
 from server.gateway.server import Server as GatewayServer
@@ -264,6 +265,7 @@ async def open_stage(
         manual = ManualTime()
         fleet = Fleet(engine, replace(policy or Policy(), wake_at_start=awake), clock=manual, pause=manual.pause)
         used = registry or memory
+        gate = Gate(bounds)
         app = create_app(
             settings,
             fleet=fleet,
@@ -271,12 +273,12 @@ async def open_stage(
             keys=table,
             books=books,
             base=base,
-            bounds=bounds,
+            gate=gate,
             max_rank=MAX_RANK,
             scratch=scratch,
             refresh_every=0.01,
         )
-        server = Server(server_config(app, settings), fleet=fleet, drain_timeout=settings.drain_timeout)
+        server = Server(server_config(app, settings), gate=gate, fleet=fleet, drain_timeout=settings.drain_timeout)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not serving.done():  # noqa: ASYNC110 (uvicorn has nothing to wait for)
             await asyncio.sleep(0.005)
