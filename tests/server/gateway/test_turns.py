@@ -43,7 +43,6 @@ async def test_the_engine_gets_no_more_than_it_takes(few: Stage) -> None:
     asking = [ask(few) for _ in range(SEATS + 3)]
     await queued(few, 3)
     await few.asked(SEATS)
-    await few.http.get("/health/live")
     assert len(few.fake.received) == SEATS
     assert await few.metric_now("troupe_requests_admitted") == SEATS
     few.speaks.set()
