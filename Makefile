@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: setup setup-dev up check test soak lock bench-overhead bench-through bench-start bench-cold-start bench-adapters bench-fairness bench-import bench-curation bench-training
+.PHONY: setup setup-dev up check test soak lock bench-overhead bench-through bench-shed bench-start bench-cold-start bench-adapters bench-fairness bench-import bench-curation bench-training
 .DEFAULT_GOAL := help
 
 help:  ## what there is
@@ -74,6 +74,9 @@ bench-overhead: setup-dev $(PEERS_STAMP)  ## what the gateway costs, beside Lite
 
 bench-through: setup-dev $(PEERS_STAMP)  ## how much of a real engine's throughput arrives through the gateway, beside LiteLLM (about 6 minutes)
 	@demo="$$($(BIN)/python -m adapters.demo --home "$(BENCH_HOME)")" && $(BIN)/python -m loadtests.benchmarks.through --demo "$$demo" --peers $(PEERS) $(BENCH_OPTIONS)
+
+bench-shed: setup-dev  ## how quickly those are told who cannot be served, at ten times the load (about 6 minutes)
+	@demo="$$($(BIN)/python -m adapters.demo --home "$(BENCH_HOME)")" && $(BIN)/python -m loadtests.benchmarks.shed --demo "$$demo" $(BENCH_OPTIONS)
 
 bench-start: setup-dev  ## how long a start takes to its first token (about 1 minute)
 	@$(BIN)/python -m adapters.demo --home "$(BENCH_HOME)" >/dev/null && $(BIN)/python -m loadtests.benchmarks.start --home "$(BENCH_HOME)"
