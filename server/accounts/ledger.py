@@ -131,7 +131,12 @@ class Ledger:
         future: asyncio.Future[Reservation] = asyncio.get_running_loop().create_future()
         self._waiting.append((Wanted(request, community, key, self._clock_ns()), future))
         self._news.set()
-        return await future
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and future.exception() is None:  # it was given in the very step of the end
+                self.settle(future.result(), Settlement(Outcome.FAILED))
+            raise
 
     def note(self, reservation: Reservation, completion_tokens: int) -> None:
         """How many tokens were passed on so far. May be called for every chunk."""

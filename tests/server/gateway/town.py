@@ -48,7 +48,8 @@ class Town:
 
 async def settle(stage: Stage, base: Base, count: int, draw: random.Random) -> list[Town]:
     """Make them, with their voices in the fake engine."""
-    towns, voices = [], {}
+    towns: list[Town] = []
+    voices: dict[str, Voice] = {}
     for _ in range(count):
         number = f"{draw.getrandbits(48):012x}"
         versions = tuple(manifest(base, f"town-{number}", version) for version in (1, 2))

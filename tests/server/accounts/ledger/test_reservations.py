@@ -12,7 +12,7 @@ from server.accounts.limits import Limits
 from server.accounts.prices import Prices
 from server.accounts.refusals import BudgetSpent, ConcurrencyLimited, DuplicateRequest, LedgerUnavailable, RateLimited, Refused
 from tests.server.accounts.ledger.conftest import MakeLedger
-from tests.server.accounts.ledger.desk import DONE, SECOND, Clock, allowed, assert_adds_up, balance, fetch, make_writer, request
+from tests.server.accounts.ledger.desk import DONE, SECOND, Clock, allowed, assert_adds_up, balance, fetch, make_writer, request, until
 
 
 async def test_a_row_exists_before_the_engine_is_touched(ledger: Ledger, database: Database) -> None:
@@ -239,6 +239,19 @@ async def test_callers_that_go_away_leave_nothing_set_aside(ledger: Ledger, data
                 await ledger.settle(await task, DONE)
     await ledger.close()
     assert await fetch(database, "SELECT id FROM requests WHERE outcome IS NULL") == []
+    await assert_adds_up(database)
+
+
+async def test_who_goes_away_in_the_step_in_which_he_is_let_in_leaves_nothing_either(ledger: Ledger, database: Database) -> None:
+    """His row is on disk then, and nobody but the ledger knows of it."""
+    task = asyncio.create_task(ledger.reserve(request(), allowed()))
+    while not ledger.unsettled:  # noqa: ASYNC110 (the very step counts)
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await until(lambda: ledger.unsettled == 0)
+    assert [row["outcome"] for row in await fetch(database, "SELECT outcome FROM requests")] == ["failed"]
     await assert_adds_up(database)
 
 
