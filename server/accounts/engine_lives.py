@@ -1,40 +1,32 @@
-"""The lives of engines, and their sharing out: once an hour, and when one has ended, what it cost goes to the requests that used it.
+"""The lives of engines, and their sharing out: an hour later, what one cost goes to the requests that used it, five minutes at a time.
 
 Until then a request that was with an engine bears the time that it was there, as if it had been alone (`Ledger.settle`); here that is
 replaced by its exact part of the machine's time, cold start and idle tail included. Request rows are the one place that bills are made
 from; `engine_shares` holds the same by community, and what the operator bears because nobody was there: community "".
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Row, and_, func, insert, or_, select, text, update
+from sqlalchemy import Select, and_, func, insert, or_, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.registry.database import Database
-from server.accounts.engine_seconds import Stretch, Use, split, weights
+from server.accounts.engine_seconds import Stretch
 from server.accounts.entries import Outcome
 from server.accounts.limits import day_of
 from server.accounts.postgres_writer import LOCK
 from server.accounts.prices import Prices
 from server.accounts.schema_ledger import gateways, lives, requests, shares
+from server.accounts.sharing import Bearer, Life, Parts, by_use, parts, stretches
 
-HOUR_MS = 3_600_000
+DAY_MS = 86_400_000
+PAGE = 500
+"""Rows that are read or written before others of the event loop come to their turn."""
 GRACE_MS = 3_600_000
 """A stretch is shared out so long after it ended: until then requests that were in it may not be settled."""
 OPERATOR = ""
-
-_Row = Row[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Life:
-    id: str
-    woke_ms: int
-    ended_ms: int | None
-    shared_until_ms: int
 
 
 class EngineLives:
@@ -97,79 +89,76 @@ class EngineLives:
             settled_until = self._now() - self._grace_ms
             if life.ended_ms is None and gateway != self._gateway and beat is not None:
                 settled_until = min(settled_until, beat)  # it may have ended since, and nobody could write that down yet
-            for stretch in stretches(life, settled_until):
+            for stretch in stretches(life, settled_until, await self._first_use(life)):
                 shared += await self._share(life, stretch)
         return shared
 
+    async def _first_use(self, life: Life) -> int | None:
+        """When about somebody had this life's engine for the first time; looked up only while nothing of it was shared out."""
+        if life.shared_until_ms > life.woke_ms:
+            return life.woke_ms
+        async with self._database.reading() as connection:
+            first = _paying(life).order_by(requests.c.engine_until_ms).limit(1)
+            found = [Bearer(*row) for row in await connection.execute(first)]
+        return found[0].from_ms if found else None
+
     async def _share(self, life: Life, stretch: Stretch) -> bool:
-        """In one transaction, and only if nobody has done it."""
+        """Only if nobody has done it. What is written is one transaction, and a short one: reservations wait for it."""
+        async with self._database.reading() as connection:
+            bearers, by = await self._bearers(connection, life, stretch)
+        if bearers:
+            found = await asyncio.to_thread(parts, life, stretch, self._prices, bearers, by)
+        else:
+            found = Parts([], {}, {OPERATOR: (stretch.ms, stretch.cost(life.woke_ms, self._prices.engine_second))})
         async with self._database.noting() as connection:
             if connection.dialect.name == "postgresql":  # with balances, as ledgers do: see postgres_statements.BEGIN
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
             mine = and_(lives.c.id == life.id, lives.c.shared_until_ms == stretch.from_ms)
             if (await connection.execute(update(lives).where(mine).values(shared_until_ms=stretch.until_ms))).rowcount != 1:
                 return False
-            rows, by = await self._bearers(connection, life, stretch)
-            cost = stretch.cost(life.woke_ms, self._prices.engine_second)
-            if not rows:
-                await self._book(connection, life, stretch, {OPERATOR: (stretch.ms, cost)})
-                return True
-            parts = list(zip(rows, split(stretch.ms, by), split(cost, by), strict=True))
-            await self._charge(connection, life, stretch, parts)
-            totals: dict[str, tuple[int, int]] = {}
-            for row, ms, money in parts:
-                held = totals.get(row.community, (0, 0))
-                totals[row.community] = (held[0] + ms, held[1] + money)
-            await self._book(connection, life, stretch, totals)
+            await self._charge(connection, found)
+            await self._book(connection, life, stretch, found.totals)
         return True
 
-    async def _bearers(self, connection: AsyncConnection, life: Life, stretch: Stretch) -> tuple[list[_Row], list[int]]:
+    async def _bearers(self, connection: AsyncConnection, life: Life, stretch: Stretch) -> tuple[list[Bearer], list[int]]:
         """The requests that bear a stretch, and in which proportion: those in it; if none were, the last one of each community that
-        used this life before, as they did; none at all if nobody ever did."""
-        columns = (requests.c.id, requests.c.community, requests.c.key_id, requests.c.day, requests.c.engine_from_ms)
-        more = (requests.c.engine_until_ms, (requests.c.prompt_tokens + requests.c.completion_tokens).label("tokens"))
-        pays = and_(
-            requests.c.life == life.id,
-            requests.c.degraded.is_(False),
-            or_(requests.c.outcome != Outcome.FAILED, requests.c.completion_tokens > 0),
-        )
-        inside = and_(requests.c.engine_from_ms < stretch.until_ms, requests.c.engine_until_ms >= stretch.from_ms)
-        rows: list[_Row] = list(await connection.execute(select(*columns, *more).where(pays, inside)))
-        by = weights(stretch, [Use(row.engine_from_ms, row.engine_until_ms, row.tokens) for row in rows])
+        used this life in the day before, as they did; none at all if nobody did."""
+        inside: list[Bearer] = []
+        begin, begun = requests.c.engine_from_ms < stretch.until_ms, requests.c.engine_until_ms >= stretch.from_ms
+        after = (0, "")
+        while True:
+            further = tuple_(requests.c.engine_until_ms, requests.c.id) > after
+            page = _paying(life).where(begin, begun, further).order_by(requests.c.engine_until_ms, requests.c.id).limit(PAGE)
+            found = [Bearer(*row) for row in await connection.execute(page)]
+            inside += found
+            if len(found) < PAGE:
+                break
+            after = (found[-1].until_ms, found[-1].id)
+        by = await asyncio.to_thread(by_use, stretch, inside)
         if any(by):
-            return rows, by
-        before = select(shares.c.community, func.sum(shares.c.engine_ms)).where(shares.c.life == life.id, shares.c.community != OPERATOR)
-        borne = {row[0]: int(row[1]) for row in await connection.execute(before.group_by(shares.c.community)) if row[1]}
-        last = func.row_number().over(partition_by=requests.c.community, order_by=[requests.c.engine_until_ms.desc(), requests.c.id])
-        ranked = select(*columns, *more, last.label("place")).where(pays, requests.c.community.in_(borne)).subquery()
-        rows = list(await connection.execute(select(ranked).where(ranked.c.place == 1)))
-        return rows, [borne[row.community] for row in rows]
+            return inside, by
+        day_before = stretch.from_ms - DAY_MS
+        lately = and_(shares.c.life == life.id, shares.c.community != OPERATOR, shares.c.until_ms > day_before)
+        before = select(shares.c.community, func.sum(shares.c.engine_ms)).where(lately).group_by(shares.c.community)
+        borne = {row[0]: int(row[1]) for row in await connection.execute(before) if row[1]}
+        last: list[Bearer] = []
+        for community in sorted(borne):
+            ended = requests.c.engine_until_ms.between(day_before, stretch.until_ms - 1)
+            latest = _paying(life).where(requests.c.community == community, ended)
+            latest = latest.order_by(requests.c.engine_until_ms.desc(), requests.c.id).limit(1)
+            last += [Bearer(*row) for row in await connection.execute(latest)]
+        return last, [borne[bearer.community] for bearer in last]
 
-    async def _charge(self, connection: AsyncConnection, life: Life, stretch: Stretch, parts: Sequence[tuple[_Row, int, int]]) -> None:
-        """Replace what a request bears of this stretch for the time being by its part, in its row and in its month's balances."""
-        corrections: dict[tuple[str, str], int] = {}
-        rows = []
-        for row, ms, cost in parts:
-            alone_ms, alone_cost = self._alone(life, stretch, row)
-            rows.append({"request": row.id, "ms": ms - alone_ms, "cost": cost - alone_cost})
-            for account in (f"c:{row.community}", f"k:{row.key_id}"):
-                at = (account, row.day[:7])
-                corrections[at] = corrections.get(at, 0) + cost - alone_cost
-        await connection.execute(
-            text("UPDATE requests SET engine_ms = engine_ms + :ms, engine_cost = engine_cost + :cost WHERE id = :request"), rows
-        )
-        await connection.execute(
-            text("UPDATE balances SET month_spent = month_spent + :cost WHERE account = :account AND month = :month"),
-            [{"account": account, "month": month, "cost": cost} for (account, month), cost in corrections.items()],
-        )
-
-    def _alone(self, life: Life, stretch: Stretch, row: _Row) -> tuple[int, int]:
-        """What `Ledger.settle` charged this request for the part of its time that lies in this stretch; what lies before the life or
-        after it belongs to the first and the last."""
-        until = max(row.engine_until_ms, row.engine_from_ms)
-        begin = row.engine_from_ms if stretch.from_ms == life.woke_ms else min(until, max(row.engine_from_ms, stretch.from_ms))
-        end = until if stretch.until_ms == life.ended_ms else max(begin, min(until, stretch.until_ms))
-        return end - begin, self._prices.engine(until - begin) - self._prices.engine(until - end)
+    async def _charge(self, connection: AsyncConnection, found: Parts) -> None:
+        """Replace what requests bear of a stretch for the time being by their parts, in their rows and in their months' balances."""
+        change = text("UPDATE requests SET engine_ms = engine_ms + :ms, engine_cost = engine_cost + :cost WHERE id = :request")
+        rows = [{"request": request, "ms": ms, "cost": cost} for request, ms, cost in found.requests if ms or cost]
+        for start in range(0, len(rows), PAGE):  # a page at a time, so that nobody's stream stands still meanwhile
+            await connection.execute(change, rows[start : start + PAGE])
+        corrections = [{"account": account, "month": month, "cost": cost} for (account, month), cost in found.accounts.items() if cost]
+        if corrections:
+            correct = text("UPDATE balances SET month_spent = month_spent + :cost WHERE account = :account AND month = :month")
+            await connection.execute(correct, corrections)
 
     async def _book(self, connection: AsyncConnection, life: Life, stretch: Stretch, totals: dict[str, tuple[int, int]]) -> None:
         common = {
@@ -192,11 +181,17 @@ class EngineLives:
         return self._clock_ns() // 1_000_000
 
 
-def stretches(life: Life, settled_until_ms: int) -> list[Stretch]:
-    """What can be shared out of a life, given until when all requests are settled: up to each full hour, and to its end. None of them
-    lies in two days."""
-    end = settled_until_ms if life.ended_ms is None else min(life.ended_ms, settled_until_ms)
-    cuts = [life.shared_until_ms, *range((life.shared_until_ms // HOUR_MS + 1) * HOUR_MS, end + 1, HOUR_MS)]
-    if life.ended_ms is not None and life.ended_ms <= settled_until_ms and cuts[-1] < life.ended_ms:
-        cuts.append(life.ended_ms)
-    return [Stretch(begin, until) for begin, until in pairwise(cuts)]
+def _paying(life: Life) -> Select[Any]:
+    """Requests that bear some of this life, as `Bearer` has them."""
+    row = requests.c
+    columns = (
+        row.id,
+        row.community,
+        row.key_id,
+        row.day,
+        row.engine_from_ms,
+        row.engine_until_ms,
+        row.prompt_tokens + row.completion_tokens,
+    )
+    made_something = or_(row.outcome != Outcome.FAILED, row.completion_tokens > 0)
+    return select(*columns).where(row.life == life.id, row.degraded.is_(False), made_something)

@@ -38,7 +38,13 @@ requests = Table(
     Index("ix_requests_day", "day", "community"),
     Index("ix_requests_open", "gateway", sqlite_where=text("outcome IS NULL"), postgresql_where=text("outcome IS NULL")),
     Index("ix_requests_ended", "ended_ms", sqlite_where=text("ended_ms IS NOT NULL"), postgresql_where=text("ended_ms IS NOT NULL")),
-    Index("ix_requests_life", "life", sqlite_where=text("life IS NOT NULL"), postgresql_where=text("life IS NOT NULL")),
+    Index(
+        "ix_requests_life",
+        "life",
+        "engine_until_ms",
+        sqlite_where=text("life IS NOT NULL"),
+        postgresql_where=text("life IS NOT NULL"),
+    ),
 )
 """One row a request, before the engine is touched. Open while `outcome` is NULL: `prompt_tokens` is then what the gateway counted."""
 

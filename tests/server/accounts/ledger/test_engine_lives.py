@@ -9,7 +9,7 @@ from server.accounts.entries import Outcome, Settlement
 from server.accounts.ledger import Ledger
 from server.accounts.limits import UNLIMITED
 from server.accounts.prices import Prices
-from server.accounts.usage import usage
+from server.accounts.usage import By, usage
 from tests.server.accounts.ledger.conftest import MakeLedger
 from tests.server.accounts.ledger.desk import Clock, allowed, assert_adds_up, balance, fetch, request
 
@@ -102,6 +102,51 @@ async def test_an_idle_tail_past_the_hour_goes_to_who_used_the_life(make_ledger:
     await assert_adds_up(database)
 
 
+async def test_who_wakes_an_engine_bears_its_cold_start(make_ledger: MakeLedger, database: Database, clock: Clock) -> None:
+    """However the clock's hours and minutes fall: here it begins before midnight and lasts for seven minutes."""
+    ledger, lives = await make_ledger(prices=PRICES), make_lives(database, clock)
+    clock.pass_seconds(12 * 3600 - 10)
+    await lives.woke("l1", engine="local", epoch=1)
+    clock.pass_seconds(420)
+    await use(ledger, clock, "l1", 10, community="a")
+    clock.pass_seconds(900)
+    await use(ledger, clock, "l1", 10, community="b")
+    clock.pass_seconds(900)
+    await lives.ended("l1")
+    await lives.share_out()
+    borne = {row.community: row.engine_ms for row in await usage(database)}
+    assert set(borne) == {"a", "b"}
+    assert sum(borne.values()) == 2_240_000
+    assert borne["a"] > 430_000 + 800_000
+
+
+async def test_an_engine_that_nobody_uses_for_an_hour_is_the_operators_until_then(
+    make_ledger: MakeLedger, database: Database, clock: Clock
+) -> None:
+    ledger, lives = await make_ledger(prices=PRICES), make_lives(database, clock)
+    await lives.woke("l1", engine="local", epoch=1)
+    clock.pass_seconds(3 * 3600)
+    await lives.share_out()
+    await use(ledger, clock, "l1", 10, community="a")
+    await lives.ended("l1")
+    await lives.share_out()
+    borne = {row.community: row.engine_ms for row in await usage(database)}
+    assert (borne[OPERATOR], borne["a"]) == (10_800_000, 10_000)
+
+
+async def test_a_community_bears_no_idle_time_a_day_after_it_was_there(make_ledger: MakeLedger, database: Database, clock: Clock) -> None:
+    """Of an engine that never sleeps: then it is the operator's again."""
+    ledger, lives = await make_ledger(prices=PRICES), make_lives(database, clock)
+    await lives.woke("l1", engine="local", epoch=1)
+    await use(ledger, clock, "l1", 100, community="a")
+    clock.pass_seconds(3 * 86_400 - 100)
+    await lives.ended("l1")
+    await lives.share_out()
+    borne = {row.community: row.engine_ms for row in await usage(database, by=(By.COMMUNITY,))}
+    assert sum(borne.values()) == 3 * 86_400_000
+    assert 86_400_000 <= borne["a"] <= 86_400_000 + 600_000
+
+
 async def test_a_life_whose_gateway_died_ends_when_that_was_last_known_to_live(database: Database, clock: Clock) -> None:
     """And the lives of gateways that live go on."""
     begin = clock.now // 1_000_000
@@ -120,14 +165,16 @@ async def test_a_life_is_shared_out_only_as_far_as_its_gateway_is_known_to_live(
     """It may have ended since, which its gateway cannot write down at the moment."""
     begin = clock.now // 1_000_000
     async with database.noting() as connection:
-        await connection.exec_driver_sql(f"INSERT INTO gateways VALUES ('away', 'away', {begin}, {begin + 3_700_000})")  # noqa: S608
+        await connection.exec_driver_sql(f"INSERT INTO gateways VALUES ('away', 'away', {begin}, {begin + 7_300_000})")  # noqa: S608
     away = make_lives(database, clock, "away")
     await away.woke("l1", engine="local", epoch=1)
     clock.pass_seconds(5 * 3600)
-    assert await make_lives(database, clock).share_out() == 1
-    await away.ended("l1", at_ms=begin + 3_800_000)
-    assert await make_lives(database, clock).share_out() == 1
-    assert sum(row["engine_ms"] for row in await fetch(database, "SELECT engine_ms FROM engine_shares")) == 3_800_000
+    await make_lives(database, clock).share_out()
+    (row,) = await fetch(database, "SELECT shared_until_ms FROM engine_lives")
+    assert begin < row["shared_until_ms"] <= begin + 7_300_000
+    await away.ended("l1", at_ms=begin + 8_000_000)
+    await make_lives(database, clock).share_out()
+    assert sum(row["engine_ms"] for row in await fetch(database, "SELECT engine_ms FROM engine_shares")) == 8_000_000
 
 
 async def test_engine_time_counts_against_the_months_budget(make_ledger: MakeLedger, database: Database, clock: Clock) -> None:

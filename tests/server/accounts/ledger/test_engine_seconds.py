@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.accounts.engine_lives import HOUR_MS, Life, stretches
 from server.accounts.engine_seconds import Stretch, Use, split, weights
+from server.accounts.sharing import PATIENCE_MS, STRETCH_MS, Life, stretches
 
 TIMES = st.integers(0, 200_000)
 USES = st.lists(st.builds(lambda a, b, tokens: Use(min(a, b), max(a, b), tokens), TIMES, TIMES, st.integers(0, 10_000)), max_size=40)
@@ -50,17 +50,27 @@ def test_who_was_alone_for_longer_bears_more() -> None:
     assert split(4000, weights(Stretch(0, 4000), [Use(0, 1000, 100), Use(0, 2000, 200)])) == [1000, 3000]
 
 
-@given(woke=st.integers(0, 10**8), length=st.integers(0, 10**8), settled=st.integers(0, 3 * 10**8), ended=st.booleans())
-def test_stretches_follow_each_other_to_the_end(woke: int, length: int, settled: int, ended: bool) -> None:
-    """From where the last one ended, cut at full hours, and never past what is settled or past the end."""
+@given(
+    woke=st.integers(0, 10**8),
+    length=st.integers(0, 10**8),
+    settled=st.integers(0, 3 * 10**8),
+    ended=st.booleans(),
+    first_use=st.none() | st.integers(0, 10**7),
+)
+def test_stretches_follow_each_other_to_the_end(woke: int, length: int, settled: int, ended: bool, first_use: int | None) -> None:
+    """From where the last one ended, cut every five minutes, and never past what is settled or past the end. The first reaches to who used
+    the engine first."""
     life = Life("l", woke, woke + length if ended else None, woke)
-    found = stretches(life, settled)
-    at = woke
+    used = None if first_use is None else woke + first_use
+    found = stretches(life, settled, used)
+    at, end = woke, woke + length if ended else settled
     for stretch in found:
         assert stretch.from_ms == at
-        assert stretch.until_ms <= min(settled, woke + length if ended else settled)
+        assert stretch.until_ms <= min(settled, end)
         assert stretch.ms > 0
-        assert stretch.from_ms // HOUR_MS == (stretch.until_ms - 1) // HOUR_MS
+        assert at == woke or stretch.from_ms // STRETCH_MS == (stretch.until_ms - 1) // STRETCH_MS
         at = stretch.until_ms
     if ended and settled >= woke + length:
         assert at == woke + length
+    if found and found[0].until_ms < end and used is not None and used < woke + PATIENCE_MS:
+        assert found[0].until_ms > used
