@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from loadtests.fake_tool_call import ARGUMENTS, called, ending, first_piece, next_piece, whole_call
+
 BASE = "base"
 FINGERPRINT = "vllm-fake"
 DONE = b"data: [DONE]\n\n"
@@ -37,6 +39,8 @@ class Answer:
     """Of each token; None, which no engine that is well writes, for a number that is not there."""
     logprobs: bool
     """Whether they are asked for. Only whole chats hold them here."""
+    call: str | None
+    """The tool that the answer calls; then `tokens` are its arguments."""
 
     @classmethod
     def to(
@@ -53,7 +57,10 @@ class Answer:
         limit = body.get("max_completion_tokens") or body.get("max_tokens") or tokens
         length = min(tokens, limit)
         options = body.get("stream_options") or {}
-        prompt = len(words(body))
+        prompt, call = len(words(body)), called(body) if chat else None
+        if call is not None:
+            vocabulary, tokens, length = ARGUMENTS, len(ARGUMENTS), min(len(ARGUMENTS), limit)
+        reason = "stop" if call is None else ending(body)
         return cls(
             id=("chatcmpl-" if chat else "cmpl-") + uuid4().hex,
             created=int(time.time()),
@@ -62,12 +69,13 @@ class Answer:
             choices=body.get("n") or 1,
             prompt_tokens=prompt,
             tokens=tuple(vocabulary[index % len(vocabulary)] for index in range(length if vocabulary else 0)),
-            finish_reason="length" if length < tokens else "stop",
+            finish_reason="length" if length < tokens else reason,
             include_usage=bool(options.get("include_usage")),
             continuous_usage=bool(options.get("include_usage") and options.get("continuous_usage_stats")),
             cached=None if cached is None else min(cached, prompt),
             logprob=logprob,
             logprobs=body.get("logprobs") is True,
+            call=call,
         )
 
     def usage(self, completion: int | None = None) -> dict[str, Any]:
@@ -94,10 +102,21 @@ class Answer:
         details = {kind: {**_EMPTY_DETAILS, **known} for kind, known in self._details().items()}
         tail = {"service_tier": None, "system_fingerprint": FINGERPRINT, "usage": {**self.usage(), **_NO_DETAILS, **details}}
         if self.chat:
-            choices = [{**_chat_choice(index, text, self.finish_reason), "logprobs": self._logprobs()} for index in range(self.choices)]
+            choices = [{**self._chat_choice(index, text), "logprobs": self._logprobs()} for index in range(self.choices)]
             return {**head, "choices": choices, **tail, **_NO_CHAT_EXTRAS}
         choices = [_text_choice(index, text, self.finish_reason) for index in range(self.choices)]
         return {**head, "choices": choices, **tail, **_NO_TEXT_EXTRAS}
+
+    def _chat_choice(self, index: int, text: str) -> dict[str, Any]:
+        if self.call is None:
+            return _chat_choice(index, text, self.finish_reason)
+        choice = _chat_choice(index, "", self.finish_reason)
+        message = {**choice["message"], "content": None}
+        reasoning = message.pop("reasoning")
+        return {**choice, "message": {**message, "tool_calls": [whole_call(self._call_id(index), self.call, text)], "reasoning": reasoning}}
+
+    def _call_id(self, index: int) -> str:
+        return f"chatcmpl-tool-{self.id[-8:]}{index}"
 
     def _logprobs(self) -> dict[str, Any] | None:
         if not self.logprobs:
@@ -117,19 +136,24 @@ class Answer:
         """The chunks with `count` tokens from `position` on, one for each choice."""
         end = min(position + count, len(self.tokens))
         text, last = "".join(self.tokens[position:end]), end == len(self.tokens)
-        return [self._chunk(self._piece(index, text, last=last), end) for index in range(self.choices)]
+        return [self._chunk(self._piece(index, text, first=position == 0, last=last), end) for index in range(self.choices)]
 
     def usage_chunk(self) -> dict[str, Any]:
         return {**self._head(), "choices": [], "usage": {**self.usage(), **self._details()}, "system_fingerprint": FINGERPRINT}
 
-    def _piece(self, index: int, text: str, *, last: bool) -> dict[str, Any]:
+    def _delta(self, index: int, text: str, *, first: bool) -> dict[str, Any]:
+        if self.call is None:
+            return {"content": text}
+        return first_piece(self._call_id(index), self.call, text) if first else next_piece(text)
+
+    def _piece(self, index: int, text: str, *, first: bool, last: bool) -> dict[str, Any]:
         reason = self.finish_reason if last else None
         if not self.chat:
             return {**_text_piece(index, text), "finish_reason": reason, "stop_reason": None, **_NO_TOKEN_IDS}
         ending = {"stop_reason": None} if last else {}
         return {
             "index": index,
-            "delta": {"content": text},
+            "delta": self._delta(index, text, first=first),
             "logprobs": None,
             "finish_reason": reason,
             **ending,

@@ -24,10 +24,10 @@ _EMPTY_IN_ANSWERS = frozenset({
     "refusal", "annotations", "audio", "function_call", "tool_calls", "reasoning", "reasoning_content", "provider_specific_fields",
 })  # fmt: skip
 """Keys of an answer that callers send back with their history. Here they are always empty, and must be; calls only without tools."""
-
-
 _EMPTY_IN_PARTS = frozenset({"annotations", "logprobs", "citations"})
 """Likewise, of the parts of an answer."""
+_UNREAD = frozenset({"parsed"})
+"""What the SDK adds for its user, and sends back with the rest: the answer read into a class."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _message(value: Any, path: str, *, tools: bool) -> Message:
     more = _OF_TOOLS.get(role) if tools and isinstance(role, str) else None
     known = ("role", "content", "name", *([more] if more else ()))
     for key, content in value.items():
-        if key in known or (key in _EMPTY_IN_ANSWERS and is_empty(content)):
+        if key in known or key in _UNREAD or (key in _EMPTY_IN_ANSWERS and is_empty(content)):
             continue
         raise InvalidRequest(f"{path} holds {key[:64]!r}: {', '.join(known)} are all that is read.", param=f"{path}.{key[:64]}")
     if not isinstance(role, str) or role not in roles:
@@ -116,7 +116,7 @@ def _part(value: Any, path: str, kinds: tuple[str, ...]) -> str:
     if kind not in kinds:
         raise InvalidRequest(f"{path} must be a text part; images, audio and files are not read here.", param=f"{path}.type")
     for key, content in value.items():
-        if key not in ("type", "text") and not (key in _EMPTY_IN_PARTS and is_empty(content)):
+        if key not in ("type", "text") and key not in _UNREAD and not (key in _EMPTY_IN_PARTS and is_empty(content)):
             raise InvalidRequest(f"{path} holds {key[:64]!r}: type and text are all that is read.", param=f"{path}.{key[:64]}")
     text = value.get("text")
     if not isinstance(text, str):

@@ -15,6 +15,7 @@ from server.gateway.response_format import following
 from server.gateway.tools import (
     AUTO,
     NONE,
+    PARSED,
     REQUIRED,
     Choice,
     Tool,
@@ -51,7 +52,7 @@ NEUTRAL: Mapping[str, tuple[Any, ...]] = {
 _NOT_KEPT = "Nothing is kept here: leave {} out, and send the whole conversation each time."
 _REASONS = {name: _NOT_KEPT.format(name) for name in ("store", "previous_response_id", "conversation", "background")}
 
-_OF_CALL = frozenset({"type", "id", "status", "call_id", "name", "arguments"})
+_OF_CALL = frozenset({"type", "id", "status", "call_id", "name", "arguments", PARSED})
 _OF_OUTPUT = frozenset({"type", "id", "status", "call_id", "output"})
 _OF_MESSAGE = frozenset({"type", "id", "status", "role", "content"})
 _CONTENT = ("input_text", "output_text")

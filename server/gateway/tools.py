@@ -21,6 +21,9 @@ MAX_CALLS = 64
 """In one message."""
 MAX_ARGUMENTS_DEPTH = 16
 
+PARSED = "parsed_arguments"
+"""What the SDK adds to a call for its user, and sends back with the rest; not read."""
+
 NONE, AUTO, REQUIRED = "none", "auto", "required"
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -185,7 +188,7 @@ def chat_calls(value: Any, path: str) -> tuple[ToolCall, ...]:
 def _call(value: Any, path: str) -> ToolCall:
     known = {key: each for key, each in value.items() if key not in ("id", "index")} if isinstance(value, dict) else value
     function = _function(known, path)
-    if set(function) != {"name", "arguments"}:
+    if set(function) - {PARSED} != {"name", "arguments"}:
         raise InvalidRequest(f"{path}.function must hold a name and arguments.", param=f"{path}.function")
     return ToolCall(
         read_id(value.get("id"), f"{path}.id"),

@@ -92,6 +92,11 @@ def documents() -> list[tuple[str, object]]:
             answer = Answer.to(body, chat=chat, tokens=2, vocabulary=("a", " ä"), cached=cached)
             chunks = [*answer.opening(), *answer.chunks(0), *answer.chunks(1), *answer.chunks(0, 2), answer.usage_chunk()]
             found += [(kind, answer.whole()), *[(f"{kind}_chunk", chunk) for chunk in chunks]]
+    tool = {"type": "function", "function": {"name": "weather"}}
+    for choice in ("auto", tool):
+        calling = {"model": "base", "messages": [{"role": "user", "content": "a"}], "tools": [tool], "tool_choice": choice}
+        answer = Answer.to(calling, chat=True, tokens=2, vocabulary=())
+        found += [("chat", answer.whole()), *[("chat_chunk", chunk) for position in range(3) for chunk in answer.chunks(position)]]
     return found
 
 
