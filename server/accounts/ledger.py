@@ -39,6 +39,8 @@ _Settling = tuple[Charge, "asyncio.Future[None]"]
 
 UNAVAILABLE = "Requests cannot be written down at the moment, so none are answered. Try again in a moment."
 
+SILENT = "The disk or the database that holds the ledger does not answer."
+
 
 class Ledger:
     """For one event loop. `open` before the first use; `close` waits for what is on its way to the disk."""
@@ -80,7 +82,7 @@ class Ledger:
     @property
     def failure(self) -> str | None:
         """Why the last transaction was not written, one sentence for the operator; None while all is well."""
-        return self._failure
+        return self._failure or (SILENT if self._stalled else None)
 
     @property
     def unsettled(self) -> int:

@@ -37,6 +37,7 @@ from server.gateway.metering import Metering
 from server.gateway.metrics import Metrics
 from server.gateway.moves import Moves
 from server.gateway.parse import TEMPLATE_WITHOUT_TOOLS, TOOLS_ARE_OFF
+from server.gateway.readiness import Readiness
 from server.gateway.registry import Registry
 from server.gateway.routes import build_router, install_error_handlers
 from server.gateway.salts import Salts
@@ -104,7 +105,13 @@ def create_app(
     rest = FastAPI(title="Troupe", version=VERSION, lifespan=running, openapi_url=None, redirect_slashes=False)
     timeout = settings.body_timeout
     routes = build_router(
-        authenticator=authenticator, directory=directory, ring=ring, fleet=fleet, foresight=foresight, metrics=metrics, body_timeout=timeout
+        authenticator=authenticator,
+        directory=directory,
+        readiness=Readiness(fleet, directory, ring, books.ledger),
+        fleet=fleet,
+        foresight=foresight,
+        metrics=metrics,
+        body_timeout=timeout,
     )
     rest.include_router(routes)
     limits = LimitDesk(books, keys)

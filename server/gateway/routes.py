@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from adapters.registry import RegistryError
-from server.accounts import KeyRing, Principal, Scope
+from server.accounts import Principal, Scope
 from server.fleet.engine import EngineState
 from server.fleet.fleet import Fleet
 from server.gateway.auth import Authenticator
@@ -27,6 +27,7 @@ from server.gateway.errors import (
 )
 from server.gateway.foresight import Foresight
 from server.gateway.metrics import CONTENT_TYPE, Metrics
+from server.gateway.readiness import Readiness
 from server.gateway.record import SCOPE_KEY
 from server.gateway.strict_json import read_object
 from server.gateway.translations import from_registry
@@ -40,7 +41,7 @@ def build_router(
     *,
     authenticator: Authenticator,
     directory: Directory,
-    ring: KeyRing,
+    readiness: Readiness,
     fleet: Fleet,
     foresight: Foresight,
     metrics: Metrics,
@@ -93,10 +94,10 @@ def build_router(
 
     @router.get("/health/ready")
     async def ready() -> JSONResponse:
-        """200 while requests are taken, which an engine that sleeps does not prevent, else 503."""
-        state = fleet.state
-        is_ready = state is not EngineState.FAILED and not fleet.stopping and directory.snapshot is not None and ring.is_trusted
-        return JSONResponse({"ready": is_ready, "engine": state}, status_code=200 if is_ready else 503)
+        """200 while requests are taken, which an engine that sleeps does not prevent, else 503 and why."""
+        reason = readiness.why_not()
+        told = {"ready": reason is None, "engine": readiness.engine}
+        return JSONResponse(told if reason is None else {**told, "reason": reason}, status_code=200 if reason is None else 503)
 
     @router.get("/metrics")
     async def scrape() -> Response:

@@ -81,7 +81,10 @@ async def test_an_engine_that_does_not_come_up(fresh: Stage, stream: bool) -> No
         assert response.headers["x-troupe-adapter"] == "zizou@1"
         assert not [name for name in (*fresh.hidden, "secret") if name in response.text]
     ready = await fresh.http.get("/health/ready", headers={"authorization": ""})
-    assert (ready.status_code, ready.json()) == (503, {"ready": False, "engine": "failed"})
+    assert (ready.status_code, ready.json()) == (
+        503,
+        {"ready": False, "engine": "failed", "reason": "The engine failed; its log says why."},
+    )
     assert await fresh.metric('troupe_engine_state{state="failed"}') == 1
     await fresh.time.advance(60)
     assert is_whole(await ask(fresh, stream=stream))
