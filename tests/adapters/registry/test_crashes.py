@@ -20,7 +20,11 @@ SOURCE = Path(__file__).with_name("crash_points.c")
 
 @pytest.fixture(scope="module")
 def crash_points(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    library = tmp_path_factory.mktemp("crash") / "crash_points.so"
+    return compiled(tmp_path_factory.mktemp("crash"))
+
+
+def compiled(folder: Path) -> Path:
+    library = folder / "crash_points.so"
     try:
         subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", library, SOURCE, "-ldl"], check=True)
     except FileNotFoundError as exc:

@@ -231,8 +231,10 @@ async def open_stage(
     bounds: Bounds = BOUNDS,
     awake: bool = True,
     clock_ns: Callable[[], int] = time.time_ns,
+    books: Books | None = None,
 ) -> AsyncIterator[Stage]:
-    """`registry`: one to use in place of the one in memory; `keys`: likewise. `awake=False`: the engine sleeps until it is asked for.
+    """`registry`: one to use in place of the one in memory; `keys`, `books`: in place of those that are made here. `awake=False`: the
+    engine sleeps until it is asked for.
     `clock_ns`: the books' time.
 
     The fleet's time stands still unless a test moves it.
@@ -251,16 +253,10 @@ async def open_stage(
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(listener))
         home = folder / "accounts-home"
-        books = await stack.enter_async_context(
-            open_books(
-                home,
-                prices=settings.prices,
-                community=settings.community_terms,
-                key=settings.key_terms,
-                gateway=new_gateway(),
-                clock_ns=clock_ns,
-            )
-        )
+        if books is None:
+            community, key = settings.community_terms, settings.key_terms
+            opening = open_books(home, prices=settings.prices, community=community, key=key, gateway=new_gateway(), clock_ns=clock_ns)
+            books = await stack.enter_async_context(opening)
         table = keys or await open_keys(books.database, home)
         manual = ManualTime()
         fleet = Fleet(engine, replace(policy or Policy(), wake_at_start=awake), clock=manual, pause=manual.pause)

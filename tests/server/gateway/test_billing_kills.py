@@ -5,12 +5,13 @@ import contextlib
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-import pytest_asyncio
 from pydantic import SecretStr
 
 from adapters.registry.database import Database
@@ -41,25 +42,24 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return "" if request.param == "sqlite" else str(request.getfixturevalue("postgres").database())
 
 
-@pytest_asyncio.fixture
-async def engine() -> AsyncIterator[FakeEngine]:
-    async with FakeEngine(FakeSettings(tokens=40, inter_token=0.004, cached=1)) as fake:
-        yield fake
+@dataclass(frozen=True)
+class Installation:
+    """A gateway, the engine that it asks, and a look at its books."""
+
+    gateway: Mortal
+    engine: FakeEngine
+    database: Database
+    is_sqlite: bool
 
 
-@pytest_asyncio.fixture
-async def gateway(tmp_path: Path, engine: FakeEngine, database_url: str) -> AsyncIterator[Mortal]:
-    keys = {"api_key": SecretStr(CHAT_KEY), "admin_key": SecretStr(ADMIN_KEY), "database_url": SecretStr(database_url)}
-    async with mortal(tmp_path, write_base(tmp_path / "base"), engine.url, **keys) as running:
-        yield running
-
-
-@pytest_asyncio.fixture
-async def database(gateway: Mortal, database_url: str) -> AsyncIterator[Database]:
-    """The gateway's books, for looking at."""
-    opened = await open_accounts(gateway.settings.home, database_url=database_url)
-    yield opened
-    await opened.close()
+@asynccontextmanager
+async def installed(folder: Path, database_url: str = "") -> AsyncIterator[Installation]:
+    async with FakeEngine(FakeSettings(tokens=40, inter_token=0.004, cached=1)) as engine:
+        keys = {"api_key": SecretStr(CHAT_KEY), "admin_key": SecretStr(ADMIN_KEY), "database_url": SecretStr(database_url)}
+        async with mortal(folder, write_base(folder / "base"), engine.url, **keys) as gateway:
+            database = await open_accounts(gateway.settings.home, database_url=database_url)
+            yield Installation(gateway, engine, database, not database_url)
+            await database.close()
 
 
 async def make_key(http: aiohttp.ClientSession, community: str) -> dict[str, str]:
@@ -126,17 +126,9 @@ def check(rows: dict[str, dict[str, Any]], engine: FakeEngine, answered: dict[st
             assert row["completion_tokens"] == row["noted_tokens"] <= made[name]
 
 
-async def test_nothing_is_lost_doubled_or_left_open(
-    gateway: Mortal,
-    engine: FakeEngine,
-    database: Database,
-    database_url: str,
-    soak: bool,
-    record_property: Callable[[str, object], None],
-) -> None:
-    """After each kill and start (1,000 of them on SQLite in the soak, 100 on PostgreSQL): one row for each request that the engine saw,
-    settled once, and what accounts hold is what their rows say."""
-    kills = (100 if soak else 5) if database_url else (1000 if soak else 20)
+async def kill(installation: Installation, kills: int) -> Counter[str]:
+    """One after the other, under load; after each, once the next gateway is there, everything is looked at. Requests by their outcome."""
+    gateway, engine, database = installation.gateway, installation.engine, installation.database
     draw, seen = random.Random(6), Counter[str]()
     async with aiohttp.ClientSession(gateway.url, connector=aiohttp.TCPConnector(limit=0)) as http:
         keys = [await make_key(http, community) for community in COMMUNITIES]
@@ -148,13 +140,10 @@ async def test_nothing_is_lost_doubled_or_left_open(
             check(rows, engine, crowd.answered)
             await assert_adds_up(database)
             seen.update(row["outcome"] for row in rows.values())
-            if not database_url and (number % 20 == 0 or number == kills - 1):
+            if installation.is_sqlite and (number % 20 == 0 or number == kills - 1):
                 assert await fetch(database, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
             await forget(database, engine)
-    record_property("kills of a gateway under load", kills)
-    record_property("requests, by how they ended", dict(seen))
-    assert seen["complete"] > kills
-    assert seen["lost"] > kills
+    return seen
 
 
 async def forget(database: Database, engine: FakeEngine) -> None:
@@ -163,3 +152,17 @@ async def forget(database: Database, engine: FakeEngine) -> None:
     async with database.noting() as connection:
         for table in ("requests", "balances"):
             await connection.exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608  two names from here
+
+
+async def test_nothing_is_lost_doubled_or_left_open(
+    tmp_path: Path, database_url: str, soak: bool, record_property: Callable[[str, object], None]
+) -> None:
+    """After each kill and start (1,000 of them on SQLite in the soak, 100 on PostgreSQL): one row for each request that the engine saw,
+    settled once, and what accounts hold is what their rows say."""
+    kills = (100 if soak else 5) if database_url else (1000 if soak else 20)
+    async with installed(tmp_path, database_url) as installation:
+        seen = await kill(installation, kills)
+    record_property("kills of a gateway under load", kills)
+    record_property("requests, by how they ended", dict(seen))
+    assert seen["complete"] > kills
+    assert seen["lost"] > kills
