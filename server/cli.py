@@ -31,6 +31,8 @@ def up(demo: bool) -> None:
     TROUPE_WAKE_AT_START, TROUPE_HANG_TIMEOUT; and how long is waited for it: TROUPE_DEADLINE, TROUPE_MAX_DEADLINE, TROUPE_MAX_WAITING,
     TROUPE_KEEPALIVE, TROUPE_DRAIN_TIMEOUT. Times in seconds.
 
+    TROUPE_LOG_PROMPTS: communities, with commas between, whose prompts and answers are written to the log; nobody's otherwise.
+
     Who comes next: TROUPE_MAX_WAITING_EACH (of one community), TROUPE_LONGEST_SWAP (how long an adapter waits for a slot at most).
 
     TROUPE_ENGINE_URL for an engine that runs elsewhere, and TROUPE_ENGINE_* for ours: QUANTIZATION, MAX_LORAS, MAX_CPU_LORAS,

@@ -29,6 +29,7 @@ from server.gateway.foresight import Foresight
 from server.gateway.form import largest_weights
 from server.gateway.front import Front
 from server.gateway.gate import Gate
+from server.gateway.idempotency import Answered
 from server.gateway.key_desk import KeyDesk
 from server.gateway.limit_desk import LimitDesk
 from server.gateway.lives import Lives
@@ -149,6 +150,7 @@ def create_app(
         fleet=fleet,
         metering=metering,
         answers=answers,
+        answered=Answered(),
         context_length=min(settings.context_length or base.context_length, base.context_length),
         salts=Salts(secrets.token_bytes(32)),  # as long-lived as any KV cache that it separates
     )

@@ -7,6 +7,7 @@ value; the engine is touched, and woken, by the last but two.
 import asyncio
 import json
 from dataclasses import dataclass
+from hashlib import sha256
 
 from adapters.registry import BASE
 from server.accounts import Principal, Scope
@@ -20,6 +21,7 @@ from server.gateway.canary import conversation_key
 from server.gateway.directory import Directory, Target
 from server.gateway.errors import ContextLengthExceeded, MethodNotAllowed
 from server.gateway.evaluation import check_work
+from server.gateway.idempotency import REPLAYED, Answered, read_key
 from server.gateway.leases import read_deadline
 from server.gateway.messages import Prompt
 from server.gateway.metering import DEGRADED_TOKENS, Metered, Metering, Order
@@ -33,6 +35,7 @@ from server.gateway.settings import GatewaySettings
 from server.gateway.strict_json import read_object
 from server.gateway.tokens import PromptMeter
 from server.gateway.tools import Toolbox
+from server.gateway.transcript import Transcript
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Completions:
         fleet: Fleet,
         metering: Metering,
         answers: Answers,
+        answered: Answered,
         context_length: int,
         salts: Salts,
     ) -> None:
@@ -74,6 +78,7 @@ class Completions:
         self._fleet = fleet
         self._metering = metering
         self._answers = answers
+        self._answered = answered
         self._context_length = context_length
         self._salts = salts
 
@@ -84,28 +89,44 @@ class Completions:
         caller = self._authenticator.admit(scope, *self._api.scopes)
         deadline = read_deadline(scope["headers"], usual=settings.deadline, most=settings.max_deadline)
         record: Record = scope[SCOPE_KEY]
+        key = read_key(scope["headers"])
         try:
-            call, metered = await self._begin(scope, receive, caller, record)
+            raw = await read_body(scope, receive, limit=settings.max_body_bytes, timeout=settings.body_timeout)
         except CallerGone:
             record.error = CALLER_GONE
             return
+        asked = await self._measure(self._api.speak(read_object(raw), evaluates=Scope.EVALUATE in caller.scopes), caller, record)
+        reply = Reply(send, write_timeout=settings.write_timeout, errors=self._api.errors)
+        if key is None:
+            await self._answer(asked, caller, receive, reply, record, deadline=deadline)
+            return
+        digest = sha256(self._api.path.encode() + b"\n" + raw).digest()
+        async with self._answered.turn(caller.key_id, key, digest, stream=asked.spoken.generation.stream) as turn:
+            if turn.answer is not None:
+                await reply.whole(200, REPLAYED, turn.answer)
+                return
+            try:
+                await self._answer(asked, caller, receive, reply, record, deadline=deadline)
+            finally:
+                if record.complete:
+                    turn.keep(reply.body)
+
+    async def _answer(self, asked: Asked, caller: Principal, receive: Receive, reply: Reply, record: Record, *, deadline: float) -> None:
+        """Of the caller's own words nothing is kept while it waits but what the engine is sent."""
+        call, metered = await self._begin(asked, caller, record)
         try:
-            reply = Reply(send, write_timeout=settings.write_timeout, errors=self._api.errors)
             await while_connected(
                 self._answers.answer(call, metered, reply, record, deadline=deadline),
                 receive,
                 reply,
                 record,
-                keepalive=settings.keepalive if call.stream else None,
+                keepalive=self._settings.keepalive if call.stream else None,
             )
         finally:
             metered.settle()
 
-    async def _begin(self, scope: AsgiScope, receive: Receive, caller: Principal, record: Record) -> tuple[Call, Metered]:
-        """The caller's request, written down; of its own words nothing else is kept while it waits. Raises GatewayError or CallerGone."""
-        raw = await read_body(scope, receive, limit=self._settings.max_body_bytes, timeout=self._settings.body_timeout)
-        spoken = self._api.speak(read_object(raw), evaluates=Scope.EVALUATE in caller.scopes)
-        asked = await self._measure(spoken, caller, record)
+    async def _begin(self, asked: Asked, caller: Principal, record: Record) -> tuple[Call, Metered]:
+        """The request, written down. Raises GatewayError."""
         tenant, most = asked.target.tenant, asked.answers * asked.max_tokens
         order = Order(caller.key_id, caller.payer(tenant), asked.target.adapter, asked.prompt_tokens, most)
         is_up = self._fleet.state is EngineState.READY and asked.answers <= DEGRADED_TOKENS
@@ -142,13 +163,17 @@ class Completions:
             max_tokens=metered.max_tokens // asked.answers,
             cache_salt=salt,
         )
+        told, telling = json.dumps(body, separators=(",", ":")).encode(), asked.spoken.telling(Names(engine_name, model, record.request_id))
+        if metered.community in self._settings.log_prompts:
+            transcript = Transcript(told)
+            record.words, telling = transcript.fields, transcript.listening(telling)
         return Call(
             path=self._api.asks,
-            body=json.dumps(body, separators=(",", ":")).encode(),
+            body=told,
             engine_name=engine_name,
             model=model,
             stream=generation.stream,
-            telling=asked.spoken.telling(Names(engine_name, model, record.request_id)),
+            telling=telling,
         )
 
     async def _lengths(self, prompts: list[Prompt], toolbox: Toolbox | None) -> list[int]:

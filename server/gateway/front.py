@@ -49,6 +49,8 @@ class Front:
             self._metrics.end(record)
             if not record.path.startswith(_PROBES):
                 log.info("request", extra={"fields": record.fields()})
+            if record.words is not None:
+                log.info("words", extra={"fields": {"request": record.request_id, "community": record.community, **record.words()}})
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, record: Record) -> None:
         try:

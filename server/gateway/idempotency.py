@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from server.gateway.errors import Conflict, InvalidRequest
 
 HEADER = "idempotency-key"
+REPLAYED = ((b"content-type", b"application/json"), (b"idempotent-replayed", b"true"))
+"""What an answer that is given again comes with."""
 MAX_KEY_LENGTH = 255
 KEPT_SECONDS = 24 * 3600.0
 MAX_BYTES = 64 << 20

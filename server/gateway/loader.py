@@ -52,7 +52,7 @@ class Loader:
                 body = json.dumps({"model": manifest.engine_name, "prompt": "hi", "add_special_tokens": False}).encode()
                 try:
                     name = f"warm_{token_hex(16)}"
-                    async with self._upstream.post(lease.endpoint, PATH, body, stream=False, request_id=name) as response:
+                    async with self._upstream.post(lease.endpoint, PATH, body, stream=False, request_id=name, quotes=True) as response:
                         await response.content.read()
                 except EngineLost:
                     lease.lost()

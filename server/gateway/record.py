@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from uuid import uuid4
@@ -56,6 +57,8 @@ class Record:
     complete: bool = False
     """Whether the answer came to its end."""
     error: str | None = None
+    words: Callable[[], dict[str, object]] | None = None
+    """What was asked and answered, for the log; None unless who pays wants that there."""
 
     def note_wait(self, seconds: float) -> None:
         """A request whose engine is lost may wait a second time."""

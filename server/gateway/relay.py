@@ -82,7 +82,8 @@ async def relay(call: Call, lease: Lease, upstream: Upstream, reply: Reply, reco
 
 
 async def _relay_whole(call: Call, lease: Lease, upstream: Upstream, reply: Reply, record: Record, watch: Watch) -> None:
-    async with upstream.post(lease.endpoint, call.path, call.body, stream=False, request_id=record.request_id) as response:
+    quotes = record.words is not None
+    async with upstream.post(lease.endpoint, call.path, call.body, stream=False, request_id=record.request_id, quotes=quotes) as response:
         watch.began()
         body = bytearray()
         async for chunk in response.content.iter_any():
@@ -99,9 +100,11 @@ async def _relay_whole(call: Call, lease: Lease, upstream: Upstream, reply: Repl
 
 
 async def _relay_stream(call: Call, lease: Lease, upstream: Upstream, reply: Reply, record: Record, watch: Watch) -> None:
-    events, tokens = call.telling.events(), 0
+    events, tokens, quotes = call.telling.events(), 0, record.words is not None
     try:
-        async with upstream.post(lease.endpoint, call.path, call.body, stream=True, request_id=record.request_id) as response:
+        async with upstream.post(
+            lease.endpoint, call.path, call.body, stream=True, request_id=record.request_id, quotes=quotes
+        ) as response:
             async for chunk in response.content.iter_any():
                 lease.progressed()
                 data = events.feed(chunk)
@@ -120,7 +123,9 @@ async def _relay_stream(call: Call, lease: Lease, upstream: Upstream, reply: Rep
                     # The end is told at once; the loop goes on only to leave the connection fit for the next request.
                     await (reply.end(data) if events.done and not reply.ended else reply.write(data))
                 if events.error is not None:
-                    log.warning("engine error", extra={"fields": {"request": record.request_id, **engine_words(events.error)}})
+                    log.warning(
+                        "engine error", extra={"fields": {"request": record.request_id, **engine_words(events.error, quotes=quotes)}}
+                    )
                     if is_dead(events.error):
                         raise EngineLost("The engine went away before the answer was complete.")
                     raise EngineFailed("The engine failed in the middle of the answer.")

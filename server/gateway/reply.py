@@ -39,6 +39,8 @@ class Reply:
         self.answered = False
         """Whether anything but comments was sent: nothing of this can be taken back."""
         self.ended = False
+        self.body: bytes | None = None
+        """Of an answer that was sent whole."""
 
     async def start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         async with self._turns:
@@ -65,6 +67,7 @@ class Reply:
             await self._write({"type": "http.response.body", "body": data, "more_body": False})
 
     async def whole(self, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
+        self.body = body
         await self.start(status, (*headers, (b"content-length", str(len(body)).encode())))
         await self.end(body)
 

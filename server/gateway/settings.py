@@ -14,6 +14,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from adapters.registry import BadName
+from adapters.registry.names import check_community
 from server.accounts import MAX_LENGTH
 from server.accounts.limits import NO_LIMIT, Kind, Limits
 from server.accounts.money import millionths
@@ -66,6 +68,18 @@ def _read_limits(value: object) -> object:
     if not read.keys() <= set(Kind) or len(read) < len(pairs):
         raise ValueError(f"write NAME=NUMBER with commas between; the names are {', '.join(Kind)}")
     return read
+
+
+def _read_names(value: object) -> object:
+    """`zizou,greybeards`, as a variable has it; a list of `troupe.toml` is one already. Raises ValueError."""
+    names = [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
+    if isinstance(names, list | tuple | set | frozenset):
+        for name in names:
+            try:
+                check_community(str(name))
+            except BadName as exc:
+                raise ValueError(f"{exc} Write communities with commas between.") from exc
+    return names
 
 
 class GatewaySettings(BaseSettings):
@@ -161,6 +175,9 @@ class GatewaySettings(BaseSettings):
     keep_alive_timeout: int = Field(default=30, ge=1)
     drain_timeout: int = Field(default=30, ge=0)
     """How long running streams may go on after a stop signal."""
+
+    log_prompts: Annotated[frozenset[str], NoDecode, BeforeValidator(_read_names)] = frozenset()
+    """Communities whose prompts and answers are written to the log. Nobody's, unless they are named here."""
 
     @property
     def prices(self) -> Prices:

@@ -4,28 +4,15 @@ Reads the engine's documents as they pass. Knows nothing of callers, and writes 
 """
 
 import json
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
+from server.gateway.relay import Events, Telling
 from server.gateway.sse import Usage
 
 MAX_HEARD_BYTES = 1 << 20
 """Of one answer; what comes after that is not kept."""
 MAX_CHARACTERS = 16 << 10
 """Of each text, in the log."""
-
-
-class Events(Protocol):
-    """Reads an engine's stream: see `relay.Events`."""
-
-    done: bool
-    error: bytes | None
-    usage: Usage | None
-
-    @property
-    def tokens(self) -> int: ...
-
-    def feed(self, chunk: bytes) -> bytes: ...
 
 
 class Transcript:
@@ -42,14 +29,19 @@ class Transcript:
     def start(self) -> None:
         self._heard.clear()
 
-    def listening(self, events: Callable[[], Events]) -> Callable[[], Events]:
+    def listening(self, telling: Telling) -> Telling:
         """The same, overheard."""
 
-        def make() -> Events:
+        def events() -> Events:
             self.start()
-            return _Overheard(events(), self)
+            return _Overheard(telling.events(), self)
 
-        return make
+        def whole(answer: bytes) -> bytes:
+            self.start()
+            self.hear(answer)
+            return telling.whole(answer)
+
+        return Telling(events, whole)
 
     def fields(self) -> dict[str, Any]:
         """`prompt` and `answer`, for a line of the log; long texts are cut."""

@@ -106,7 +106,9 @@ class Trial:
         return read_said(answer) or Outcome.ENGINE_ERROR
 
     async def _post(self, lease: Lease, body: bytes) -> bytes:
-        async with self._upstream.post(lease.endpoint, PATH, body, stream=False, request_id=f"trial_{token_hex(16)}") as response:
+        async with self._upstream.post(
+            lease.endpoint, PATH, body, stream=False, request_id=f"trial_{token_hex(16)}", quotes=True
+        ) as response:
             answer = bytearray()
             async for chunk in response.content.iter_any():
                 lease.progressed()

@@ -53,10 +53,11 @@ class Upstream:
 
     @asynccontextmanager
     async def post(
-        self, endpoint: Endpoint, path: str, body: bytes, *, stream: bool, request_id: str
+        self, endpoint: Endpoint, path: str, body: bytes, *, stream: bool, request_id: str, quotes: bool = False
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """A response of status 200. Left before its end, its connection is closed, which makes the engine stop.
 
+        `quotes`: the log may hold the engine's own sentence for a refusal, in which parts of the prompt may stand.
         Raises GatewayError, also for whatever goes wrong while the caller of this reads.
         """
         headers = {"content-type": "application/json", "x-request-id": request_id}
@@ -72,7 +73,7 @@ class Upstream:
                 allow_redirects=False,
             ) as response:
                 if response.status != 200:
-                    raise await _refusal(response, request_id)
+                    raise await _refusal(response, request_id, quotes=quotes)
                 yield response
         except aiohttp.ConnectionTimeoutError as exc:  # a TimeoutError, too
             log.warning("engine takes no connection", extra={"fields": {"request": request_id}})
@@ -105,14 +106,17 @@ class Upstream:
         return session
 
 
-async def _refusal(response: aiohttp.ClientResponse, request_id: str) -> GatewayError:
+async def _refusal(response: aiohttp.ClientResponse, request_id: str, *, quotes: bool) -> GatewayError:
     text = await response.content.read(MAX_ERROR_BYTES)
-    log.warning("engine refused", extra={"fields": {"request": request_id, "engine_status": response.status, **engine_words(text)}})
+    told = engine_words(text, quotes=quotes)
+    log.warning("engine refused", extra={"fields": {"request": request_id, "engine_status": response.status, **told}})
     return translate(response.status, text)
 
 
-def engine_words(text: bytes) -> dict[str, object]:
-    """What the log says of an error of vLLM's: its kind and where it lies. Its sentence may quote the prompt."""
+def engine_words(text: bytes, *, quotes: bool = False) -> dict[str, object]:
+    """What the log says of an error of vLLM's: its kind and where it lies; its sentence, which may quote the prompt, only with `quotes`."""
+    if quotes:
+        return {"engine_said": text[:2000].decode(errors="replace")}
     try:
         error = json.loads(text.removeprefix(b"data: "))["error"]
         return {f"engine_{name}": str(error[name])[:64] for name in ("type", "param", "code") if error.get(name) is not None}

@@ -62,3 +62,11 @@ def test_an_engine_that_goes_down_still_says_so_in_these_words() -> None:
         pytest.skip("vLLM is not installed here")
     text = Path(spec.origin).with_name("v1") / "engine" / "exceptions.py"
     assert is_dead(text.read_bytes())
+
+
+def test_who_is_logged_is_a_list_of_communities() -> None:
+    """With commas between, and refused where a name cannot be one."""
+    assert GatewaySettings(log_prompts="zizou, greybeards").log_prompts == {"zizou", "greybeards"}  # type: ignore[arg-type]
+    assert GatewaySettings().log_prompts == frozenset()
+    with pytest.raises(ValueError, match="commas"):
+        GatewaySettings(log_prompts="zizou;greybeards")  # type: ignore[arg-type]

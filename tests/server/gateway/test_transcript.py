@@ -5,6 +5,7 @@ import json
 import pytest
 
 from loadtests.fake_answers import DONE, Answer, dumps, event
+from server.gateway.relay import Telling
 from server.gateway.sse import EventStream, Renamer
 from server.gateway.transcript import MAX_CHARACTERS, MAX_HEARD_BYTES, Transcript
 
@@ -37,13 +38,16 @@ def test_overhearing_changes_nothing() -> None:
     told = answer(chat=True)
     stream = b"".join(event(chunk) for position in range(len(WORDS)) for chunk in told.chunks(position)) + event(told.usage_chunk()) + DONE
     kept = Transcript(json.dumps({"messages": ASKED}).encode())
-    listening = kept.listening(lambda: EventStream(Renamer("base", "zizou"), include_usage=False))
+    renamer = Renamer("base", "zizou")
+    listening = kept.listening(Telling(lambda: EventStream(renamer, include_usage=False), renamer.rename))
     for _ in range(2):
-        plain, overheard = EventStream(Renamer("base", "zizou"), include_usage=False), listening()
+        plain, overheard = EventStream(renamer, include_usage=False), listening.events()
         assert plain.feed(stream) == overheard.feed(stream)
         assert (plain.done, plain.error, plain.usage, plain.tokens) == (
             overheard.done, overheard.error, overheard.usage, overheard.tokens,
         )  # fmt: skip
+    assert kept.fields() == {"prompt": ASKED, "answer": ["".join(WORDS)]}
+    assert listening.whole(dumps(told.whole()).encode()) == renamer.rename(dumps(told.whole()).encode())
     assert kept.fields() == {"prompt": ASKED, "answer": ["".join(WORDS)]}
 
 
