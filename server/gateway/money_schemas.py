@@ -164,7 +164,7 @@ def state_document(state: AccountState) -> dict[str, Any]:
 def price_document(prices: Prices, currency: str) -> dict[str, Any]:
     cached = prices.prompt if prices.cached is None else prices.cached
     tokens = {"prompt": amount(prices.prompt), "cached": amount(cached), "completion": amount(prices.completion)}
-    return {"currency": currency, "million_tokens": tokens, "engine_second": f"{Decimal(prices.engine_second).scaleb(-9):f}"}
+    return {"currency": currency, "million_tokens": tokens, "engine_second": f"{Decimal(prices.engine_second).scaleb(-9).normalize():f}"}
 
 
 def _rate(allowance: Allowance | None) -> dict[str, Any]:
