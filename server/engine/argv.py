@@ -52,6 +52,9 @@ def engine_argv(settings: EngineSettings, base: Base, machine: Machine) -> list[
         "--max-lora-rank", str(settings.max_lora_rank),
         # What the registry accepts, and no more: slots for embeddings and head would take memory for nothing.
         "--lora-target-modules", *LINEARS,
+        # vLLM would take the backend of the first request that needs one, and no whitespace that no answer needs is paid for.
+        "--structured-outputs-config.backend", "xgrammar",
+        "--structured-outputs-config.disable_any_whitespace", "true",
         # Tells the cache of adapters which ones are in use.
         "--middleware", "server.engine.resolver.AdaptersInFlight",
         "--default-chat-template-kwargs", json.dumps({"enable_thinking": False}),

@@ -91,7 +91,8 @@ def test_the_store_and_the_cache_lie_in_the_home_unless_they_are_set(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "extra", ["--middleware x.y", "--api-key x", "--api_key=x", "--model /other", "--no-enable-lora", "--trust-remote-code"]
+    "extra",
+    ["--middleware x.y", "--api-key x", "--api_key=x", "--model /other", "--no-enable-lora", "--trust-remote-code", "--tool-call-parser x"],
 )
 def test_arguments_that_are_ours_cannot_be_smuggled_in(base: Base, extra: str) -> None:
     """The key, the model and the socket stay what the supervisor says."""

@@ -25,13 +25,14 @@ def base(tmp_path: Path) -> Base:
     return read_base(write_base(tmp_path / "base"), "bitsandbytes")
 
 
-def test_the_installed_vllm_understands_what_shortens_a_start(base: Base) -> None:
+def test_the_installed_vllm_understands_what_it_is_told(base: Base) -> None:
     """On a GPU few graphs are captured, each once, unless it is said otherwise; a CPU captures none. Loaders are named as vLLM names
-    them; the start-up plan and the loop that we replace are there."""
+    them; the start-up plan and the loop that we replace are there. Calls of tools are looked for by the parser that was set, or not at
+    all; answers in a form have one grammar engine."""
     asked = [
         (GPU, {}),
         (GPU, {"cudagraph_sizes": [8, 1], "cudagraph_specialize_lora": True}),
-        (LAPTOP, {}),
+        (LAPTOP, {"tool_parser": "hermes"}),
         (GPU, {"load_format": "runai_streamer", "quantization": "none", "sleep_mode": True, "socket": "/s"}),
     ]
     argvs = [engine_argv(EngineSettings.model_validate({"base": base.path, **told}), base, machine) for machine, told in asked]
@@ -44,6 +45,10 @@ def test_the_installed_vllm_understands_what_shortens_a_start(base: Base) -> Non
     assert (other["cudagraph_capture_sizes"], other["specialize"]) == ([1, 8], True)
     assert laptop["cudagraph_capture_sizes"] is None
     assert (streamed["load_format"], streamed["enable_sleep_mode"]) == ("runai_streamer", True)
+    assert (laptop["enable_auto_tool_choice"], laptop["tool_call_parser"]) == (True, "hermes")
+    assert (usual["enable_auto_tool_choice"], usual["tool_call_parser"]) == (False, None)
+    assert {(each["backend"], each["compact"]) for each in said["understood"]} == {("xgrammar", True)}
+    assert "hermes" in said["parsers"]
     assert set(get_args(LoadFormat)) <= set(said["formats"])
     assert "VLLM_ENABLE_STARTUP_PLAN" in said["plan"]
     assert said["watches"]
