@@ -1,4 +1,4 @@
-"""The README's commands, as a reader would paste them."""
+"""The commands of the README, and the programs of it and of the page on the API, as a reader would paste them."""
 
 import re
 import shutil
@@ -14,7 +14,8 @@ pytestmark = pytest.mark.engine
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```console\n(.*?)```", README, flags=re.DOTALL)
 SESSIONS = [re.findall(r"^\$ (.+)$", block, flags=re.MULTILINE) for block in BLOCKS]
-PROGRAMS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+API = (ROOT / "docs" / "api.md").read_text()
+PROGRAMS = re.findall(r"```python\n(.*?)```", README + API, flags=re.DOTALL)
 
 
 def run(stack: Stack, command: list[str], cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
