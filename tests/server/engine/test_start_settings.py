@@ -29,7 +29,7 @@ def test_the_installed_vllm_understands_what_it_is_told(base: Base) -> None:
     """On a GPU few graphs are captured, each once, unless it is said otherwise; a CPU captures none. Loaders are named as vLLM names
     them; the start-up plan and the loop that we replace are there. Calls of tools are looked for by the parser that was set, or not at
     all; answers in a form have one grammar engine."""
-    asked = [
+    asked: list[tuple[Machine, dict[str, Any]]] = [
         (GPU, {}),
         (GPU, {"cudagraph_sizes": [8, 1], "cudagraph_specialize_lora": True}),
         (LAPTOP, {"tool_parser": "hermes"}),

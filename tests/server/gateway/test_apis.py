@@ -110,7 +110,10 @@ def test_a_message_passes_nothing_that_is_not_on_the_list(content: dict[str, Any
 def test_the_younger_apis_ask_the_engine_for_a_chat(path: str) -> None:
     """One route of the engine's serves them all."""
     assert APIS[path].asks == "/v1/chat/completions"
-    prompt = {RESPONSES: {"input": "hi"}, MESSAGES: {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 5}}[path]
-    body = heard(path, {"model": "zizou", **prompt})
+    prompts: dict[str, dict[str, Any]] = {
+        RESPONSES: {"input": "hi"},
+        MESSAGES: {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 5},
+    }
+    body = heard(path, {"model": "zizou", **prompts[path]})
     assert body is not None
     assert body["messages"] == [{"role": "user", "content": "hi"}]
