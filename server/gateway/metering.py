@@ -150,7 +150,8 @@ class Metering:
         try:
             reservation = await self._reserve(order, record, degraded=False)
         except BudgetSpent as spent:
-            if agreed.at_cap is not AtCap.DEGRADE or not may_degrade:
+            spender = self._terms.of_key(order.key_id) if spent.owner == "key" else agreed
+            if spender.at_cap is not AtCap.DEGRADE or not may_degrade:
                 raise self._told(spent) from spent
             try:
                 reservation = await self._reserve(order, record, degraded=True)

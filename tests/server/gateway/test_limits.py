@@ -49,6 +49,17 @@ async def test_a_key_s_limits_are_within_its_community_s(stage: Stage) -> None:
     assert (await chat(stage)).status_code == 200
 
 
+async def test_whose_budget_is_spent_says_what_happens_then(stage: Stage) -> None:
+    """A key's own cap is as its key was told, whatever its community's would be."""
+    path = f"{LIMITS}/keys/set-chat"
+    await call(stage, "PUT", path, {**NONE, "tokens_per_day": 0, "at_cap": "degrade"})
+    assert (await chat(stage)).status_code == 200
+    await call(stage, "PUT", ZIZOU, {**NONE, "tokens_per_day": 0})
+    assert (await chat(stage)).status_code == 429
+    await call(stage, "DELETE", ZIZOU)
+    await call(stage, "DELETE", path)
+
+
 async def test_what_a_budget_has_left_is_told(stage: Stage) -> None:
     await call(stage, "PUT", ZIZOU, {**NONE, "tokens_per_day": 10_000_000})
     await stage.settled()
