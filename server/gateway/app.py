@@ -38,6 +38,7 @@ from server.gateway.metering import Metering
 from server.gateway.metrics import Metrics
 from server.gateway.moves import Moves
 from server.gateway.parse import TEMPLATE_WITHOUT_TOOLS, TOOLS_ARE_OFF
+from server.gateway.public_document import public_document
 from server.gateway.readiness import Readiness
 from server.gateway.registry import Registry
 from server.gateway.routes import build_router, install_error_handlers
@@ -105,7 +106,10 @@ def create_app(
     running = partial(_running, fleet=fleet, directory=directory, ring=ring, desk=desk, upstream=upstream, lives=lives, beside=beside)
     rest = FastAPI(title="Troupe", version=VERSION, lifespan=running, openapi_url=None, redirect_slashes=False)
     timeout = settings.body_timeout
+    meter = PromptMeter(base.path)
+    apis = build_apis(base.vocab_size, no_tools=_why_no_tools(settings, meter))
     routes = build_router(
+        document=public_document(apis, version=VERSION),
         authenticator=authenticator,
         directory=directory,
         readiness=Readiness(fleet, directory, ring, books.ledger),
@@ -139,8 +143,6 @@ def create_app(
     reserved_ms = round(settings.reserved_seconds * 1000)
     metering = Metering(books, life=lives.life, refused=metrics.note_refusal, reserved_ms=reserved_ms)
     answers = Answers(gate, fleet, upstream)
-    meter = PromptMeter(base.path)
-    apis = build_apis(base.vocab_size, no_tools=_why_no_tools(settings, meter))
     endpoint = partial(
         Completions,
         settings=settings,

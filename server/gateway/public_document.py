@@ -3,9 +3,14 @@
 What a document cannot say, such as what goes together, the answer to a request says.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from server.gateway import apis
+from server.gateway.apis import Api
+from server.gateway.idempotency import HEADER as IDEMPOTENCY
+from server.gateway.idempotency import MAX_KEY_LENGTH
+from server.gateway.leases import DEADLINE, MAX_DEADLINE_MS
 from server.gateway.messages import MAX_MESSAGES, ROLES, TOOL
 from server.gateway.parse import Dialect
 
@@ -36,7 +41,7 @@ _CALL: Schema = {
         },
     },
 }
-MESSAGES: Schema = {
+_CHAT: Schema = {
     "type": "array",
     "minItems": 1,
     "maxItems": MAX_MESSAGES,
@@ -54,7 +59,7 @@ MESSAGES: Schema = {
     },
 }
 """What is empty in answers, and sent back with them, is not told here."""
-PROMPT: Schema = {
+_PROMPT: Schema = {
     "anyOf": [
         {"type": "string", "minLength": 1},
         {"type": "array", "minItems": 1, "maxItems": 1, "items": {"type": "string", "minLength": 1}},
@@ -62,6 +67,40 @@ PROMPT: Schema = {
     ]
 }
 """As a chat key may send it."""
+_INPUT: Schema = {
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": MAX_MESSAGES,
+            "items": {
+                "type": "object",
+                "properties": {
+                    "type": {"enum": ["message", "function_call", "function_call_output"]},
+                    "role": {"enum": list(ROLES)},
+                    "content": {"anyOf": [{"type": "string"}, {"type": "array", "minItems": 1, "items": {"type": "object"}}]},
+                },
+            },
+        },
+    ]
+}
+_TURNS: Schema = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": MAX_MESSAGES,
+    "items": {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["role", "content"],
+        "properties": {
+            "role": {"enum": ["user", "assistant"]},
+            "content": {"anyOf": [{"type": "string"}, {"type": "array", "minItems": 1, "items": {"type": "object"}}]},
+        },
+    },
+}
+PROMPTS: Mapping[str, Schema] = {apis.CHAT: _CHAT, apis.TEXT: _PROMPT, apis.RESPONSES: _INPUT, apis.MESSAGES: _TURNS}
+"""Route → what is asked."""
 _ERROR: Schema = {
     "type": "object",
     "required": ["error"],
@@ -79,6 +118,19 @@ _ERROR: Schema = {
         }
     },
 }
+_ANTHROPIC_ERROR: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["type", "error"],
+    "properties": {
+        "type": {"const": "error"},
+        "error": {
+            "type": "object",
+            "required": ["type", "message"],
+            "properties": {"type": {"type": "string"}, "message": {"type": "string"}},
+        },
+    },
+}
 _OBJECT: Schema = {"type": "object"}
 _READY: Schema = {
     "type": "object",
@@ -87,24 +139,24 @@ _READY: Schema = {
 }
 
 
-def public_document(chat: Dialect, text: Dialect, *, version: str) -> dict[str, Any]:
+def public_document(spoken: Sequence[Api], *, version: str) -> dict[str, Any]:
     """All routes that need no admin key."""
     return {
         "openapi": "3.1.0",
         "info": {"title": "Troupe", "version": version},
         "security": [{"key": []}],
         "paths": {
-            "/v1/chat/completions": {"post": _generation("chat", request_schema(chat, MESSAGES))},
-            "/v1/completions": {"post": _generation("complete", request_schema(text, PROMPT))},
+            **{api.path: {"post": _generation(api)} for api in spoken},
             "/v1/models": {"get": _operation("list_models", "What this key may ask.", {"200": _json("The models.", _OBJECT)})},
             "/v1/models/{model}": {"get": {**_operation("model", "One of them.", {"200": _json("The model.", _OBJECT)}), **_MODEL}},
             "/v1/warm": {"post": {**_operation("warm", "Somebody is about to ask.", {"202": _json("Heard.", _OBJECT)}), **_WARM}},
+            "/v1/usage": {"get": {**_operation("usage", "What is left of the limits.", {"200": _json("Usage.", _OBJECT)}), **_USAGE}},
             "/health/live": {"get": {**_operation("live", "Whether there is a gateway.", {"200": _json("Yes.", _OBJECT)}), "security": []}},
             "/health/ready": {"get": {**_operation("ready", "Whether requests are taken.", _IS_READY), "security": []}},
         },
         "components": {
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
-            "schemas": {"Error": _ERROR},
+            "schemas": {"Error": _ERROR, "AnthropicError": _ANTHROPIC_ERROR},
         },
     }
 
@@ -121,21 +173,23 @@ def request_schema(dialect: Dialect, prompt: Schema) -> Schema:
     }
 
 
-def _generation(name: str, schema: Schema) -> dict[str, Any]:
+def _generation(api: Api) -> dict[str, Any]:
     answered = {"description": "The answer.", "content": {"application/json": {"schema": _OBJECT}, "text/event-stream": {}}}
+    error = "AnthropicError" if api.path == apis.MESSAGES else "Error"
+    schema = request_schema(api.dialect, PROMPTS[api.path])
     return {
-        **_operation(name, "An answer, whole or as it comes.", {"200": answered}),
+        **_operation(api.path.removeprefix("/v1/"), "An answer, whole or as it comes.", {"200": answered}, error=error),
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
         "parameters": [
-            _header("idempotency-key", {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}),
-            _header("x-troupe-deadline-ms", {"type": "integer", "minimum": 1, "maximum": 3_600_000}),
+            _header(IDEMPOTENCY, {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": "^[ -~]+$"}),
+            _header(DEADLINE, {"type": "integer", "minimum": 1, "maximum": MAX_DEADLINE_MS}),
         ],
     }
 
 
-def _operation(name: str, summary: str, responses: Mapping[str, Any]) -> dict[str, Any]:
-    error = _json("Why not.", {"$ref": "#/components/schemas/Error"})
-    return {"operationId": name, "summary": summary, "responses": {**responses, "4XX": error, "5XX": error}}
+def _operation(name: str, summary: str, responses: Mapping[str, Any], *, error: str = "Error") -> dict[str, Any]:
+    told = _json("Why not.", {"$ref": f"#/components/schemas/{error}"})
+    return {"operationId": name, "summary": summary, "responses": {**responses, "4XX": told, "5XX": told}}
 
 
 def _json(description: str, schema: Schema) -> dict[str, Any]:
@@ -147,6 +201,7 @@ def _header(name: str, schema: Schema) -> dict[str, Any]:
 
 
 _MODEL = {"parameters": [{"name": "model", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}]}
+_USAGE = {"parameters": [{"name": "community", "in": "query", "required": False, "schema": {"type": "string", "maxLength": 63}}]}
 _WARM = {
     "requestBody": {
         "required": True,

@@ -1,6 +1,8 @@
 """What is neither the hot path nor the admin API: models, health and metrics; and what any route says of an error."""
 
+import json
 import logging
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -46,13 +48,14 @@ def build_router(
     foresight: Foresight,
     metrics: Metrics,
     body_timeout: float,
+    document: Mapping[str, Any],
 ) -> APIRouter:
     """All routes. What takes no `Principal` is open on purpose: health and metrics name nobody."""
 
     def talker(request: Request) -> Principal:
         return authenticator.admit(request.scope, Scope.CHAT, Scope.EVALUATE)
 
-    router = APIRouter()
+    router, written = APIRouter(), json.dumps(document).encode()
 
     @router.get("/v1/models")
     async def list_models(caller: Annotated[Principal, Depends(talker)]) -> dict[str, Any]:
@@ -87,6 +90,10 @@ def build_router(
     @router.api_route("/v1/responses/{response}", methods=["GET", "POST", "DELETE"], include_in_schema=False)
     async def kept_response(response: str, caller: Annotated[Principal, Depends(talker)]) -> None:
         raise RouteNotFound("Nothing is kept here: a response is there once, as the answer to its request.")
+
+    @router.get("/openapi.json", include_in_schema=False)
+    async def show_document() -> Response:
+        return Response(written, media_type="application/json")
 
     @router.get("/health/live")
     async def live() -> dict[str, str]:
