@@ -14,6 +14,7 @@ import pytest
 import schemathesis
 from hypothesis.errors import Unsatisfiable
 from schemathesis import Case
+from schemathesis.core.result import Ok
 from schemathesis.generation import GenerationMode
 
 from server.gateway.apis import CHAT, MESSAGES, RESPONSES, TEXT
@@ -38,11 +39,12 @@ def with_models(document: dict[str, Any]) -> dict[str, Any]:
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for found in schemathesis.openapi.from_dict(document).get_all_operations():
+        assert isinstance(found, Ok)
         operation = found.ok()
         yield operation.path, operation
 
 
-def cases(document: dict[str, Any], count: int) -> Iterator[Case]:
+def cases(document: dict[str, Any], count: int) -> Iterator[Case[Any]]:
     """As many of each operation, half of them wrong; more of those by which answers are asked for, of which there is more to say."""
     found = list(operations(document))
     share = max(1, count // (len(found) + 3 * sum(path in (CHAT, TEXT, RESPONSES, MESSAGES) for path, _ in found)) // 2)
@@ -67,7 +69,7 @@ class Judge:
         self._keys = keys
         self.statuses: Counter[int] = Counter()
 
-    async def send(self, asked: Iterator[Case]) -> None:
+    async def send(self, asked: Iterator[Case[Any]]) -> None:
         numbered = enumerate(asked)
 
         async def one_after_another() -> None:
@@ -78,7 +80,7 @@ class Judge:
             for _ in range(AT_ONCE):
                 group.create_task(one_after_another())
 
-    async def _send(self, case: Case, key: dict[str, str]) -> None:
+    async def _send(self, case: Case[Any], key: dict[str, str]) -> None:
         told = case.as_transport_kwargs(base_url=f"http://127.0.0.1:{self._stage.port}")
         body = told["data"] if told.get("data") else json.dumps(told["json"]) if "json" in told else ""
         try:
