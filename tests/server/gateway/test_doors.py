@@ -7,7 +7,7 @@ from tests.server.gateway.stage import Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-OPEN = {"/health/live", "/health/ready", "/metrics"}
+OPEN = {"/health/live", "/health/ready", "/metrics", "/openapi.json"}
 """On purpose: they name nobody."""
 DIRECT = [("POST", path) for path in ("/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages")]
 HOSTS = ("g", "a/?x=", "a/v1/models?x=", "g:80@admin", "127.0.0.1/health/live?")

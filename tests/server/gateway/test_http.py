@@ -51,7 +51,7 @@ def parsed(answer: bytes) -> tuple[int, str]:
         ("POST", "/V1/chat/completions", 404, "unknown_url"),
         ("GET", "/v1/models/nobody", 404, "model_not_found"),
         *[("POST", f"/{path}", 404, "unknown_url") for path in ("invocations", "tokenize", "v1/embeddings", "pause", "load_lora_adapter")],
-        *[("GET", f"/{path}", 404, "unknown_url") for path in ("", "docs", "openapi.json", "server_info", "v1/load_lora_adapter")],
+        *[("GET", f"/{path}", 404, "unknown_url") for path in ("", "docs", "redoc", "server_info", "v1/load_lora_adapter")],
     ],
 )
 async def test_what_is_not_there_is_said_in_one_shape(stage: Stage, method: str, path: str, status: int, code: str) -> None:
