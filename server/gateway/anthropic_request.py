@@ -10,6 +10,7 @@ from server.gateway.parameters import MAX_TOKENS, Check, boolean, integer, numbe
 from server.gateway.parse import Dialect, Generation, read_model, read_values
 from server.gateway.tools import (
     AUTO,
+    MAX_CALLS,
     NONE,
     REQUIRED,
     Choice,
@@ -102,6 +103,8 @@ def _read_messages(value: Any, *, tools: bool) -> tuple[Message, ...]:
     if len(value) > MAX_MESSAGES:
         raise InvalidRequest(f"messages may hold at most {MAX_MESSAGES} messages.", param="messages")
     turns = [turn for index, message in enumerate(value) for turn in _turns(message, f"messages[{index}]", tools=tools)]
+    if len(turns) > MAX_MESSAGES:
+        raise InvalidRequest(f"messages may hold at most {MAX_MESSAGES} messages and results of tools together.", param="messages")
     if turns[-1].role == "assistant":
         raise InvalidRequest(
             "messages must not end with the assistant's: an answer that was begun is not continued here.", param="messages"
@@ -134,6 +137,8 @@ def _turns(value: Any, path: str, *, tools: bool) -> list[Message]:
             calls.append(ToolCall(read_id(block.get("id"), f"{where}.id"), read_name(block.get("name"), f"{where}.name"), arguments))
         else:
             results.append(_result(block, where))
+    if len(calls) > MAX_CALLS:
+        raise InvalidRequest(f"{path}.content may hold at most {MAX_CALLS} calls of tools.", param=f"{path}.content")
     said = [Message(role, "".join(texts), tuple(calls))] if texts or calls else []
     return [*results, *said]
 

@@ -14,6 +14,7 @@ from server.gateway.parse import OF_TOOLS, Dialect, Generation, read_model, read
 from server.gateway.response_format import following
 from server.gateway.tools import (
     AUTO,
+    MAX_CALLS,
     NONE,
     PARSED,
     REQUIRED,
@@ -125,6 +126,8 @@ def _read_input(value: Any, *, tools: bool) -> tuple[Message, ...]:
     for index, item in enumerate(value):
         turn = _turn(item, f"input[{index}]", tools=tools)
         if turn.calls and turns and turns[-1].role == "assistant":  # what the model said and called at once comes as several items
+            if len(turns[-1].calls) == MAX_CALLS:
+                raise InvalidRequest(f"input may hold at most {MAX_CALLS} calls of tools after one another.", param=f"input[{index}]")
             turns[-1] = replace(turns[-1], calls=(*turns[-1].calls, *turn.calls))
         else:
             turns.append(turn)

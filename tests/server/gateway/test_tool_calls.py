@@ -21,6 +21,7 @@ ASK: Any = {"role": "user", "content": "rain?"}
 SCHEMA: Any = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 TOOL: Any = {"type": "function", "function": {"name": "weather", "description": None, "parameters": SCHEMA}}
 FLAT: Any = {"type": "function", "name": "weather", "parameters": SCHEMA, "strict": None}
+USE: Any = {"type": "tool_use", "id": "a", "name": "b", "input": {}}
 CITY = {"city": "Lyon 🙃"}
 ANSWER = 'Läuft bei dir? 🙃 "quoted"\n ok'
 
@@ -153,6 +154,7 @@ async def test_tools_count_towards_the_context(stage: Stage) -> None:
         ("/v1/responses", {"input": [{"type": "function_call", "call_id": "a", "name": "b", "arguments": {}}]}, "input[0].arguments"),
         ("/v1/responses", {"input": [{"type": "function_call_output", "call_id": "a", "output": 5}]}, "input[0].output"),
         ("/v1/responses", {"input": [{"type": "function_call_output", "call_id": "", "output": "a"}]}, "input[0].call_id"),
+        ("/v1/responses", {"input": [{"type": "function_call", "call_id": "a", "name": "b", "arguments": "{}"}] * 65}, "input[64]"),
         ("/v1/chat/completions", {"messages": [ASK], "tools": [{"type": "function", "function": {"name": ""}}]}, "tools[0].function.name"),
     ],
 )  # fmt: skip
@@ -174,6 +176,8 @@ async def test_what_is_no_tool_is_refused_by_its_place(stage: Stage, path: str, 
         ({"messages": [{"role": "user", "content": [{"type": "tool_use", "id": "a", "name": "b", "input": {}}]}]}, "text, tool_result"),
         ({"messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": [5]}]}]}, "content[0].type"),
         ({"messages": [ASK, {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "b", "input": "x"}]}, ASK]}, "input"),
+        ({"messages": [ASK, {"role": "assistant", "content": [USE] * 65}, ASK]}, "at most 64 calls"),
+        ({"messages": [ASK, {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a"}] * 1024}]}, "at most 1024"),
     ],
 )  # fmt: skip
 async def test_what_is_no_tool_of_anthropic_s_is_refused_by_its_place(stage: Stage, content: dict[str, Any], words: str) -> None:
