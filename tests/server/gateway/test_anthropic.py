@@ -4,13 +4,15 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import anthropic
+import openai
 import pytest
 import pytest_asyncio
 from anthropic import AsyncAnthropic
 from anthropic.types import MessageParam
 
 from loadtests.fake_engine import Fault
-from tests.server.gateway.stage import ADMIN_KEY, CHAT_KEY, Stage
+from server.accounts.limits import Kind
+from tests.server.gateway.stage import ADMIN, ADMIN_KEY, CHAT_KEY, Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -107,6 +109,27 @@ async def test_errors_are_the_sdk_s_own_classes(stage: Stage, claude: AsyncAnthr
     stage.fault(fault=Fault.STATUS_500)
     with pytest.raises(anthropic.InternalServerError):
         await claude.messages.create(model="zizou", max_tokens=8, messages=ASK)
+
+
+async def test_the_limits_are_the_same_in_every_api(stage: Stage, claude: AsyncAnthropic) -> None:
+    """What one API used up is used up in the others, and told in the words of each."""
+    made = (
+        await stage.http.post("/admin/v1/keys", json={"name": "bot", "scopes": ["chat"], "communities": ["zizou"]}, headers=ADMIN)
+    ).json()
+    terms = {**dict.fromkeys([kind.value for kind in Kind]), "requests_per_minute": 3}
+    assert (await stage.http.put(f"/admin/v1/limits/keys/{made['id']}", json=terms, headers=ADMIN)).status_code == 200
+    mine, theirs = claude.with_options(api_key=made["key"]), stage.sdk_with(made["key"])
+    await theirs.chat.completions.create(model="zizou", messages=[{"role": "user", "content": "a"}])
+    await theirs.responses.create(model="zizou", input="a")
+    await mine.messages.create(model="zizou", max_tokens=8, messages=ASK)
+    with pytest.raises(anthropic.RateLimitError) as refused:
+        await mine.messages.create(model="zizou", max_tokens=8, messages=ASK)
+    assert refused.value.body["error"]["type"] == "rate_limit_error"  # type: ignore[index]
+    assert int(refused.value.response.headers["retry-after"]) > 0
+    with pytest.raises(openai.RateLimitError) as again:
+        await theirs.responses.create(model="zizou", input="a")
+    assert again.value.code == "rate_limit_exceeded"
+    assert len(stage.fake.received) == 3
 
 
 @pytest.mark.parametrize(
