@@ -13,6 +13,7 @@ import pytest
 
 from loadtests.fake_engine import CHAT, TEXT, Fault
 from server.fleet.engine import EngineState
+from server.gateway.apis import MESSAGES, RESPONSES
 from server.gateway.settings import GatewaySettings
 from tests.server.accounts.ledger.desk import assert_adds_up, fetch, until
 from tests.server.gateway.stage import CHAT_KEY, Stage
@@ -52,11 +53,12 @@ def settings(settings: GatewaySettings) -> GatewaySettings:
 
 
 def question(draw: random.Random, mischief: Mischief) -> tuple[str, dict[str, Any]]:
-    chat, words = draw.random() < 0.7, f"who wins {mischief or 'tonight'}"
-    body: dict[str, Any] = {"model": draw.choice(("base", "zizou", "greybeards")), "max_tokens": draw.randint(5, 12)}
-    body |= {"messages": [{"role": "user", "content": words}]} if chat else {"prompt": words}
-    body |= {"stream": draw.random() < 0.7, "n": draw.choice((1, 1, 1, 2))}
-    return CHAT if chat else TEXT, body
+    path, words = draw.choices((CHAT, TEXT, RESPONSES, MESSAGES), (4, 2, 1, 1))[0], f"who wins {mischief or 'tonight'}"
+    prompt = {TEXT: {"prompt": words}, RESPONSES: {"input": words}}.get(path, {"messages": [{"role": "user", "content": words}]})
+    length = "max_output_tokens" if path == RESPONSES else "max_tokens"
+    body: dict[str, Any] = {"model": draw.choice(("base", "zizou", "greybeards")), length: draw.randint(5, 12), **prompt}
+    choices = {"n": draw.choice((1, 1, 1, 2))} if path in (CHAT, TEXT) else {}
+    return path, {**body, **choices, "stream": draw.random() < 0.7}
 
 
 async def ask(http: aiohttp.ClientSession, draw: random.Random, mischief: Mischief) -> None:
