@@ -22,6 +22,8 @@ ROUTES: tuple[tuple[str, str, dict[str, Any] | None], ...] = (
     ("POST", CHAT, {"model": "zizou", "messages": [{"role": "user", "content": "who"}], "stream": True}),
     ("POST", CHAT, {"model": "greybeards", "messages": [{"role": "user", "content": "who"}]}),
     ("POST", TEXT, {"model": "base", "prompt": "who", "stream": True}),
+    ("POST", "/v1/responses", {"model": "zizou", "input": "who", "stream": True}),
+    ("POST", "/v1/messages", {"model": "greybeards", "max_tokens": 5, "messages": [{"role": "user", "content": "who"}]}),
     ("POST", "/v1/warm", {"model": "zizou"}),
     ("GET", "/v1/usage", None),
     ("GET", "/admin/v1/usage", None),

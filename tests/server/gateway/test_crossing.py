@@ -16,8 +16,9 @@ import aiohttp
 import pytest
 
 from adapters.registry import Base
-from loadtests.fake_engine import CHAT, TEXT, Fault
+from loadtests.fake_engine import Fault
 from server.gateway.admission import Bounds
+from server.gateway.apis import CHAT, MESSAGES, RESPONSES, TEXT
 from server.gateway.settings import GatewaySettings
 from server.log import JsonLines
 from tests.server.accounts.ledger.desk import fetch, until
@@ -90,12 +91,17 @@ class Crowd:
         if draw.random() < 0.1:
             words += f" {draw.choice(list(FAULTS))}"
         model = other or draw.choice((town.name, town.name, f"{town.name}@canary", f"{town.name}@1", f"{town.name}@2", "base"))
-        body: dict[str, Any] = {"model": model, "stream": draw.random() < 0.6, "max_tokens": draw.randint(1, 8), "user": town.says}
+        body: dict[str, Any] = {"model": model, "stream": draw.random() < 0.6}
+        length, turns = draw.randint(1, 8), [{"role": "user", "content": words}]
+        path = draw.choices((CHAT, TEXT, RESPONSES, MESSAGES), (5, 3, 1, 1))[0]
+        if path == RESPONSES:
+            return path, {**body, "max_output_tokens": length, "input": words, "metadata": {town.says: town.says}}, other
+        if path == MESSAGES:
+            return path, {**body, "max_tokens": length, "messages": turns, "metadata": {"user_id": town.says}}, other
+        body |= {"max_tokens": length, "user": town.says} | ({"messages": turns} if path == CHAT else {"prompt": words})
         if draw.random() < 0.05:
             body |= draw.choice(({"stop": town.says * 30}, {town.says: 1}, {"temperature": town.says}, {"logit_bias": {town.says: 1}}))
-        if draw.random() < 0.7:
-            return CHAT, {**body, "messages": [{"role": "user", "content": words}]}, other
-        return TEXT, {**body, "prompt": words}, other
+        return path, body, other
 
     async def _look_around(self, http: aiohttp.ClientSession, town: Town) -> None:
         """At what is not an answer; nothing of it is anybody else's."""
