@@ -35,6 +35,9 @@ from server.prepare import Stage, StartError, empty_folder, listening_socket, op
 
 Say = Callable[[str], None]
 
+COLLECT = (10_000, 20, 50)
+"""When to look for garbage that holds itself. Of requests hardly any does, and each look goes over all that are under way."""
+
 
 async def serve(
     settings: GatewaySettings, engine_settings: EngineSettings, *, base: str, demo: bool, say: Say, engine: Sequence[str] = COMMAND
@@ -87,6 +90,7 @@ async def _run(server: Server, fleet: Fleet, listener: socket, settings: Gateway
     # Whatever was made so far lives to the end: without it in its way, a collection does not stop anybody's stream.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*COLLECT)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     failure = None
     if settings.wake_at_start and not settings.engine_url:

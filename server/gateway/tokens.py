@@ -110,7 +110,8 @@ class PromptMeter:
         return self._length(text, special=special)
 
     def _length(self, text: str, *, special: bool) -> int:
-        return len(self._tokenizer.encode(text, add_special_tokens=special).ids)
+        # A batch of one: only batches can be had without the places of tokens in the text, which cost a quarter more.
+        return len(self._tokenizer.encode_batch_fast([text], add_special_tokens=special)[0])
 
     def _render(self, messages: list[Message], toolbox: Toolbox | None = None) -> str:
         tools = [tool.told() for tool in toolbox.tools] if toolbox else None
