@@ -19,7 +19,9 @@ _ROUTES = frozenset(
     {
         "/v1/chat/completions",
         "/v1/completions",
+        "/v1/messages",
         "/v1/models",
+        "/v1/responses",
         "/v1/usage",
         "/v1/warm",
         "/health/live",

@@ -1,14 +1,19 @@
 """`troupe up` as a process, from its greeting to its end by a signal. Its engine is a fake one that runs elsewhere."""
 
 import asyncio
+import json
 import os
 import re
 import signal
+import stat
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
+from typing import IO
 
 import httpx
 import pytest
@@ -35,8 +40,10 @@ class Up:
 
 
 @asynccontextmanager
-async def running(tmp_path: Path, engine: FakeEngine, **settings: str | None) -> AsyncIterator[Up]:
-    """None: not set."""
+async def running(
+    tmp_path: Path, engine: FakeEngine, *, errors: IO[bytes] | int = asyncio.subprocess.DEVNULL, **settings: str | None
+) -> AsyncIterator[Up]:
+    """A setting of None is not set. `errors`: where standard error goes."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TROUPE_")}
     base = tmp_path / "base"
     if not base.exists():
@@ -52,7 +59,7 @@ async def running(tmp_path: Path, engine: FakeEngine, **settings: str | None) ->
     }
     environment = inherited | {name: value for name, value in told.items() if value is not None}
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(TROUPE, "up", env=environment, stdout=pipe, stderr=asyncio.subprocess.DEVNULL)
+    process = await asyncio.create_subprocess_exec(TROUPE, "up", env=environment, stdout=pipe, stderr=errors)
     assert process.stdout is not None
     try:
         said = ""
@@ -77,6 +84,28 @@ async def test_a_signal_is_a_good_end(tmp_path: Path, each: signal.Signals) -> N
         assert "somebody else's" in up.said
         assert (await http.get("/health/live")).status_code == 200
         assert await up.end(each) == 0
+
+
+def mode(path: str | Path) -> int:
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+async def test_its_log_is_lines_of_json_and_its_folders_are_its_owner_s(tmp_path: Path) -> None:
+    """One for each request; a line of any library too. Nobody else on this machine may look for the engine's socket, or read a key."""
+    home = tmp_path / "home"
+    with tempfile.TemporaryDirectory(prefix="t-") as temporary, (tmp_path / "log").open("wb") as errors:
+        async with (
+            FakeEngine() as engine,
+            running(tmp_path, engine, errors=errors, TMPDIR=temporary) as up,
+            httpx.AsyncClient(headers={"authorization": f"Bearer {CHAT_KEY}"}) as http,
+        ):
+            answered = await http.post(up.url + CHAT, json=ASK)
+            modes = [mode(path) for path in (*glob(f"{temporary}/troupe-*"), home, home / "keys")]
+            assert await up.end(signal.SIGTERM) == 0
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert [line["status"] for line in lines if line.get("request") == answered.headers["x-request-id"]] == [200]
+    assert {"time", "level", "logger", "message"} <= set.intersection(*(set(line) for line in lines))
+    assert modes == [0o700] * 3
 
 
 async def test_the_admin_key_is_shown_once(tmp_path: Path) -> None:
