@@ -86,7 +86,7 @@ async def test_a_signal_is_a_good_end(tmp_path: Path, each: signal.Signals) -> N
         assert await up.end(each) == 0
 
 
-def mode(path: str | Path) -> int:
+def mode(path: str) -> int:
     return stat.S_IMODE(os.stat(path).st_mode)
 
 
@@ -100,7 +100,7 @@ async def test_its_log_is_lines_of_json_and_its_folders_are_its_owner_s(tmp_path
             httpx.AsyncClient(headers={"authorization": f"Bearer {CHAT_KEY}"}) as http,
         ):
             answered = await http.post(up.url + CHAT, json=ASK)
-            modes = [mode(path) for path in (*glob(f"{temporary}/troupe-*"), home, home / "keys")]
+            modes = [mode(path) for path in (*glob(f"{temporary}/troupe-*"), str(home), str(home / "keys"))]
             assert await up.end(signal.SIGTERM) == 0
     lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     assert [line["status"] for line in lines if line.get("request") == answered.headers["x-request-id"]] == [200]
