@@ -99,5 +99,5 @@ def _live(settings: Mapping[str, Any], log: Path) -> None:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     sys.stdin.close()
-    gateway, engine = GatewaySettings(**settings), EngineSettings(quantization="none")
+    gateway, engine = GatewaySettings(**settings), EngineSettings(quantization="none", max_num_seqs=256)
     uvloop.run(serve(gateway, engine, base=gateway.base, demo=False, say=print))

@@ -1,7 +1,9 @@
 """Kills by the hundred, with fake engines: the processes, their deaths and everything of ours around them are the real ones."""
 
 import asyncio
+import os
 import random
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -9,10 +11,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import aiohttp
 import pytest
 
+from tests.end_to_end.family import engine_of
 from tests.end_to_end.faults import Faults
-from tests.end_to_end.outcomes import counted
+from tests.end_to_end.outcomes import Ending, counted, outcome_of
 from tests.end_to_end.sleeper import Sleeper, sleeper
 from tests.server.gateway.stage import write_base
 
@@ -29,6 +33,7 @@ def running(tmp_path: Path) -> Iterator[Sleeper]:
         "TROUPE_ENGINE_QUANTIZATION": "none",
         "TROUPE_PORT": str(port),
         "TROUPE_WAKE_AT_START": "false",
+        "TROUPE_HANG_TIMEOUT": "5",
     }
     with sleeper(tmp_path / "home", FAKE_UP, **told) as stack:
         yield stack
@@ -54,3 +59,18 @@ async def test_any_process_is_killed_at_any_moment(running: Sleeper, soak: bool,
     assert story.orphans == []
     await asyncio.to_thread(running.wait_for, "asleep", seconds=60)
     assert running.shared_memory() == []
+
+
+async def test_an_engine_that_is_stopped_is_replaced(running: Sleeper) -> None:
+    """Its core by SIGSTOP, so that `/health` still says yes: nobody waits for ever, and somebody else answers the next one."""
+    timeout = aiohttp.ClientTimeout(total=120)
+    async with aiohttp.ClientSession(headers=running.stack.headers, timeout=timeout) as http:
+        url = f"{running.stack.v1}/chat/completions"
+        assert (await outcome_of(http, url, question(0))).ending is Ending.ANSWERED
+        core = engine_of(running.stack)[1]
+        os.kill(core, signal.SIGSTOP)
+        outcomes = await asyncio.gather(*(outcome_of(http, url, question(number)) for number in range(8)))
+        again = await outcome_of(http, url, question(1))
+    assert all(outcome.is_clear for outcome in outcomes)
+    assert again.ending is Ending.ANSWERED
+    assert core not in engine_of(running.stack)

@@ -53,13 +53,15 @@ class Installation:
 
 
 @asynccontextmanager
-async def installed(folder: Path, database_url: str = "") -> AsyncIterator[Installation]:
+async def installed(folder: Path, database_url: str = "", **settings: Any) -> AsyncIterator[Installation]:
     async with FakeEngine(FakeSettings(tokens=40, inter_token=0.004, cached=1)) as engine:
-        keys = {"api_key": SecretStr(CHAT_KEY), "admin_key": SecretStr(ADMIN_KEY), "database_url": SecretStr(database_url)}
-        async with mortal(folder, write_base(folder / "base"), engine.url, **keys) as gateway:
+        told = {"api_key": SecretStr(CHAT_KEY), "admin_key": SecretStr(ADMIN_KEY), "database_url": SecretStr(database_url), **settings}
+        async with mortal(folder, write_base(folder / "base"), engine.url, **told) as gateway:
             database = await open_accounts(gateway.settings.home, database_url=database_url)
-            yield Installation(gateway, engine, database, not database_url)
-            await database.close()
+            try:
+                yield Installation(gateway, engine, database, not database_url)
+            finally:
+                await database.close()
 
 
 async def make_key(http: aiohttp.ClientSession, community: str) -> dict[str, str]:
