@@ -26,4 +26,7 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)[-MAX_TRACE:]
         # Escaped, so that no character that a caller sent begins a line or moves a terminal's cursor.
-        return json.dumps(line, separators=(",", ":"), default=str)
+        return _JSON.encode(line)
+
+
+_JSON = json.JSONEncoder(separators=(",", ":"), default=str)

@@ -1,4 +1,5 @@
-"""The bad inputs that every gateway of this kind was bitten by, one test each, by its number; 24 to 28 and 30 are in tests/adapters.
+"""The bad inputs that gateways of this kind were bitten by, one test each, by its number. 23 is in test_sent_twice.py, 24 to 28 and 30 in
+tests/adapters, under the same name as this.
 
 Whatever comes: the engine does not hear of it and lives, nobody gets a 5xx, the log has one line with the request's id, and neither the
 answer nor the log holds a secret, the text of a prompt, or another community's name.
