@@ -6,11 +6,12 @@ pace, so many requests at a time. Beside it another community asks now and then.
 
 import asyncio
 import os
+import random
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -27,6 +28,8 @@ from loadtests.workload import Workload, schedule
 
 SEATS, WAITING = 32, 16
 TTFT_S, INTER_TOKEN_S, TOKENS = 0.2, 0.02, 32
+LONGEST = 2 * TOKENS - 1
+"""Answers are from one token to so many long, `TOKENS` on average: were all alike, they would all end in the same moment."""
 CAPACITY = SEATS / (TTFT_S + INTER_TOKEN_S * (TOKENS - 1))
 """Answers per second that the stand-in gives, with as many at a time as it may be asked for."""
 TIMES, QUIET = 10.0, 0.25
@@ -76,7 +79,7 @@ class Seen:
 def running(served: Served, folder: Path, cores: Sequence[int]) -> Iterator[Mapping[str, Target]]:
     """The gateway and the stand-in behind it; a target for each community. Raises NotStarted."""
     with ExitStack() as stack:
-        pace = ("--ttft", str(TTFT_S), "--inter-token", str(INTER_TOKEN_S), "--tokens", str(TOKENS))
+        pace = ("--ttft", str(TTFT_S), "--inter-token", str(INTER_TOKEN_S), "--tokens", str(LONGEST))
         _, engine_url = Started(stack, folder, cores[0]).process("engine", ["-m", "loadtests.benchmarks.instant_engine", *pace], URL)
         settings = {
             "TROUPE_HOME": str(folder / "home"), "TROUPE_BASE": str(served.base), "TROUPE_PORT": "0", "TROUPE_ADMIN_KEY": ADMIN_KEY,
@@ -98,7 +101,10 @@ def make_key(url: str, community: str) -> str:
 async def offer(targets: Mapping[str, Target], loads: Mapping[str, float], seconds: float, seed: int) -> Seen:
     """Everybody's requests, at times that nobody's answers move."""
     limits = Limits(in_flight=10_000)
-    arrivals = {who: schedule(Workload({"base": 1.0}, load * CAPACITY, seconds, TOKENS, seed)) for who, load in loads.items()}
+    draw, arrivals = random.Random(seed), {}
+    for who, load in loads.items():
+        asked = schedule(Workload({"base": 1.0}, load * CAPACITY, seconds, TOKENS, seed))
+        arrivals[who] = [replace(each, max_tokens=draw.randint(1, LONGEST)) for each in asked]
     async with asyncio.TaskGroup() as group:
         runs = {who: group.create_task(Driver(targets[who], limits).run(arrivals[who])) for who in loads}
     return Seen({who: run.result() for who, run in runs.items()}, seconds)
