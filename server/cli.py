@@ -25,7 +25,8 @@ def up(demo: bool) -> None:
     adapters are kept. More keys: `troupe keys`. TROUPE_KEY_PEPPER, the same for all gateways of one database; TROUPE_KEY_TRUST.
 
     Money and limits: TROUPE_CURRENCY, TROUPE_PRICE_PROMPT, TROUPE_PRICE_CACHED and TROUPE_PRICE_COMPLETION (of a million tokens),
-    TROUPE_PRICE_ENGINE_SECOND, TROUPE_COMMUNITY_LIMITS, TROUPE_KEY_LIMITS (as concurrent=4,money_per_month=12.50) and TROUPE_AT_CAP.
+    TROUPE_PRICE_ENGINE_SECOND, TROUPE_COMMUNITY_LIMITS, TROUPE_KEY_LIMITS (as concurrent=4,money_per_month=12.50), TROUPE_AT_CAP,
+    TROUPE_RESERVED_SECONDS (of the engine, for a request that runs), and TROUPE_EVENT_SOURCE for what `troupe usage export` prints.
 
     When the engine sleeps: TROUPE_MODE (standby, cold, sleep or always: what stays of it while nobody talks), TROUPE_IDLE_TIMEOUT,
     TROUPE_WAKE_AT_START, TROUPE_HANG_TIMEOUT; and how long is waited for it: TROUPE_DEADLINE, TROUPE_MAX_DEADLINE, TROUPE_MAX_WAITING,
@@ -37,7 +38,7 @@ def up(demo: bool) -> None:
 
     TROUPE_ENGINE_URL for an engine that runs elsewhere, and TROUPE_ENGINE_* for ours: QUANTIZATION, MAX_LORAS, MAX_CPU_LORAS,
     MAX_LORA_RANK, CONTEXT_LENGTH, TENSOR_PARALLEL, KV_GIB, MAX_NUM_SEQS, CACHE, CACHE_GIB, COMPILE_CACHE, CUDAGRAPH_SIZES,
-    CUDAGRAPH_SPECIALIZE_LORA, LOAD_FORMAT, ALL_ROUTES, EXTRA_ARGS.
+    CUDAGRAPH_SPECIALIZE_LORA, LOAD_FORMAT, TOOL_PARSER, ALL_ROUTES, EXTRA_ARGS.
     """
     try:
         settings, engine_settings = GatewaySettings(), EngineSettings()

@@ -17,7 +17,6 @@ from adapters.registry.lora_config import FILE as CONFIG
 from adapters.registry.names import ALIAS, check_community
 from adapters.registry.safetensors_header import FILE as WEIGHTS
 from server.accounts import Principal
-from server.accounts.books import Books
 from server.accounts.cloud_events import Seal
 from server.fleet.fleet import Fleet
 from server.gateway import schemas
@@ -25,11 +24,10 @@ from server.gateway.admin_documents import body_of, read_document, refusals
 from server.gateway.admin_rights import Rights, author, governs
 from server.gateway.directory import Directory
 from server.gateway.errors import AdapterNotFound, InvalidRequest
-from server.gateway.key_desk import KeyDesk
 from server.gateway.key_routes import build_key_router
-from server.gateway.limit_desk import LimitDesk
 from server.gateway.limit_routes import build_limit_router
 from server.gateway.moves import Moved, Moves
+from server.gateway.parts import Parts
 from server.gateway.registry import Registry
 from server.gateway.uploads import Uploads
 from server.gateway.usage_routes import build_usage_router
@@ -69,18 +67,11 @@ Version = Annotated[int, Path(ge=1, lt=1 << 31)]
 
 
 def build_admin_router(
+    parts: Parts,
     *,
     rights: Rights,
-    desk: KeyDesk,
-    directory: Directory,
-    registry: Registry,
-    fleet: Fleet,
     mode: str,
     base_name: str,
-    moves: Moves,
-    uploads: Uploads,
-    limits: LimitDesk,
-    books: Books,
     seal: Seal,
     body_timeout: float,
     document: Callable[[], Mapping[str, Any]],
@@ -94,36 +85,38 @@ def build_admin_router(
         return JSONResponse(await asyncio.to_thread(document))
 
     whole = APIRouter(dependencies=[Depends(rights.operator)])
+    _add_status(whole, parts, mode, base_name)
+    _add_upkeep(whole, parts.registry, parts.directory)
+    adapters = APIRouter(prefix="/communities")
+    _add_list(adapters, rights, parts.directory)
+    one = APIRouter(prefix="/{community}", dependencies=[Depends(rights.of_community)])
+    _add_looking(one, parts.directory, parts.registry)
+    _add_versions(one, rights, parts.moves, parts.uploads, body_timeout)
+    _add_aliases(one, rights, parts.moves, body_timeout)
+    adapters.include_router(one)
+    keys = build_key_router(rights=rights, desk=parts.keys, body_timeout=body_timeout)
+    limits = build_limit_router(rights=rights, desk=parts.limits, currency=seal.currency, body_timeout=body_timeout)
+    usage = build_usage_router(rights=rights, books=parts.books, seal=seal)
+    for each in (whole, adapters, keys, limits, usage):
+        router.include_router(each)
+    return router
 
-    @whole.get("/status", response_model=schemas.Status, summary="Say how the gateway and its neighbours are")
+
+def _add_status(router: APIRouter, parts: Parts, mode: str, base_name: str) -> None:
+    directory, ledger = parts.directory, parts.books.ledger
+
+    @router.get("/status", response_model=schemas.Status, summary="Say how the gateway and its neighbours are")
     async def status() -> Response:
         """Also why the engine is not there, and whether the registry can be read. `models`: what callers see."""
         snapshot = directory.snapshot
         return JSONResponse({
-            "engine": _engine(fleet, mode),
+            "engine": _engine(parts.fleet, mode),
             "registry": {"revision": snapshot.revision if snapshot else None, "failure": directory.failure},
-            "keys": {"failure": desk.failure},
-            "ledger": {"failure": books.ledger.failure, "unsettled": books.ledger.unsettled},
+            "keys": {"failure": parts.keys.failure},
+            "ledger": {"failure": ledger.failure, "unsettled": ledger.unsettled},
             "base": base_name,
             "models": [entry["id"] for entry in directory.models(within=None)] if snapshot else [BASE],
         })  # fmt: skip
-
-    _add_upkeep(whole, registry, directory)
-    adapters = APIRouter(prefix="/communities")
-    _add_list(adapters, rights, directory)
-    one = APIRouter(prefix="/{community}", dependencies=[Depends(rights.of_community)])
-    _add_looking(one, directory, registry)
-    _add_versions(one, rights, moves, uploads, body_timeout)
-    _add_aliases(one, rights, moves, body_timeout)
-    adapters.include_router(one)
-    parts = (
-        build_key_router(rights=rights, desk=desk, body_timeout=body_timeout),
-        build_limit_router(rights=rights, desk=limits, currency=seal.currency, body_timeout=body_timeout),
-        build_usage_router(rights=rights, books=books, seal=seal),
-    )
-    for part in (whole, adapters, *parts):
-        router.include_router(part)
-    return router
 
 
 def _add_list(router: APIRouter, rights: Rights, directory: Directory) -> None:

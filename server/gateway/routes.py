@@ -13,10 +13,7 @@ from starlette.exceptions import HTTPException
 from adapters.registry import RegistryError
 from server.accounts import Principal, Scope
 from server.fleet.engine import EngineState
-from server.fleet.fleet import Fleet
-from server.gateway.auth import Authenticator
 from server.gateway.body import CallerGone, read_body
-from server.gateway.directory import Directory
 from server.gateway.errors import (
     WENT_WRONG,
     GatewayError,
@@ -27,8 +24,8 @@ from server.gateway.errors import (
     Stopping,
     UnsupportedParameter,
 )
-from server.gateway.foresight import Foresight
 from server.gateway.metrics import CONTENT_TYPE, Metrics
+from server.gateway.parts import Parts
 from server.gateway.readiness import Readiness
 from server.gateway.record import SCOPE_KEY
 from server.gateway.strict_json import read_object
@@ -39,23 +36,13 @@ log = logging.getLogger("troupe.gateway")
 WARM_BYTES = 4 << 10
 
 
-def build_router(
-    *,
-    authenticator: Authenticator,
-    directory: Directory,
-    readiness: Readiness,
-    fleet: Fleet,
-    foresight: Foresight,
-    metrics: Metrics,
-    body_timeout: float,
-    document: Mapping[str, Any],
-) -> APIRouter:
-    """All routes. What takes no `Principal` is open on purpose: health and metrics name nobody."""
+def build_router(parts: Parts, *, document: Mapping[str, Any], body_timeout: float) -> APIRouter:
+    """All routes. What takes no `Principal` is open on purpose: health, metrics and the `document` of the API name nobody."""
 
     def talker(request: Request) -> Principal:
-        return authenticator.admit(request.scope, Scope.CHAT, Scope.EVALUATE)
+        return parts.authenticator.admit(request.scope, Scope.CHAT, Scope.EVALUATE)
 
-    router, written = APIRouter(), json.dumps(document).encode()
+    router, directory, fleet = APIRouter(), parts.directory, parts.fleet
 
     @router.get("/v1/models")
     async def list_models(caller: Annotated[Principal, Depends(talker)]) -> dict[str, Any]:
@@ -78,7 +65,7 @@ def build_router(
         manifests = directory.likely(model, within=caller.communities)
         if fleet.stopping:
             raise Stopping
-        foresight.expect(manifests)
+        parts.foresight.expect(manifests)
         # The fleet takes its first step right after this one.
         state = EngineState.WAKING if fleet.state is EngineState.ASLEEP else fleet.state
         return JSONResponse({"object": "warm", "model": model, "engine": state}, status_code=202)
@@ -91,9 +78,14 @@ def build_router(
     async def kept_response(response: str, caller: Annotated[Principal, Depends(talker)]) -> None:
         raise RouteNotFound("Nothing is kept here: a response is there once, as the answer to its request.")
 
+    _add_open(router, parts.readiness, parts.metrics, json.dumps(document).encode())
+    return router
+
+
+def _add_open(router: APIRouter, readiness: Readiness, metrics: Metrics, document: bytes) -> None:
     @router.get("/openapi.json", include_in_schema=False)
     async def show_document() -> Response:
-        return Response(written, media_type="application/json")
+        return Response(document, media_type="application/json")
 
     @router.get("/health/live")
     async def live() -> dict[str, str]:
@@ -109,8 +101,6 @@ def build_router(
     @router.get("/metrics")
     async def scrape() -> Response:
         return Response(metrics.text(), media_type=CONTENT_TYPE)
-
-    return router
 
 
 def install_error_handlers(app: FastAPI) -> None:

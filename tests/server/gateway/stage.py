@@ -6,7 +6,7 @@ import json
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -234,8 +234,7 @@ async def open_stage(
     books: Books | None = None,
 ) -> AsyncIterator[Stage]:
     """`registry`: one to use in place of the one in memory; `keys`, `books`: in place of those that are made here. `awake=False`: the
-    engine sleeps until it is asked for.
-    `clock_ns`: the books' time.
+    engine sleeps until it is asked for. `clock_ns`: the books' time.
 
     The fleet's time stands still unless a test moves it.
     """
@@ -243,31 +242,25 @@ async def open_stage(
     entries = populate(memory, base)
     path, scratch = folder / "engine.sock", folder / "scratch"
     scratch.mkdir()
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
+    listener, speaks = _listener(), asyncio.Event()
     port = listener.getsockname()[1]
-    speaks = asyncio.Event()
     speaks.set()
     fake = FakeEngine(FakeSettings(api_key=ENGINE_KEY), socket=path, core=partial(_once, speaks))
     engine = ScriptedEngine(Endpoint("http://engine", path, ENGINE_KEY), up=fake.start, down=partial(_go_down, fake))
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(listener))
         home = folder / "accounts-home"
-        if books is None:
-            community, key = settings.community_terms, settings.key_terms
-            opening = open_books(home, prices=settings.prices, community=community, key=key, gateway=new_gateway(), clock_ns=clock_ns)
-            books = await stack.enter_async_context(opening)
-        table = keys or await open_keys(books.database, home)
-        manual = ManualTime()
+        opened = books or await stack.enter_async_context(_own_books(home, settings, clock_ns))
+        table = keys or await open_keys(opened.database, home)
+        manual, gate = ManualTime(), Gate(bounds)
         fleet = Fleet(engine, replace(policy or Policy(), wake_at_start=awake), clock=manual, pause=manual.pause)
         used = registry or memory
-        gate = Gate(bounds)
         app = create_app(
             settings,
             fleet=fleet,
             registry=used,
             keys=table,
-            books=books,
+            books=opened,
             base=base,
             gate=gate,
             max_rank=MAX_RANK,
@@ -275,29 +268,51 @@ async def open_stage(
             refresh_every=0.01,
         )
         server = Server(server_config(app, settings), gate=gate, fleet=fleet, drain_timeout=settings.drain_timeout)
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started and not serving.done():  # noqa: ASYNC110 (uvicorn has nothing to wait for)
-            await asyncio.sleep(0.005)
-        try:
-            url = f"http://127.0.0.1:{port}"
-            async with (
-                httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {CHAT_KEY}"}, timeout=30) as http,
-                AsyncOpenAI(base_url=f"{url}/v1", api_key=CHAT_KEY, max_retries=0, timeout=30) as sdk,
-            ):
-                names = [text for each in entries[:4] for text in (each.engine_name, each.digest[7:])]
-                hidden = (*names, ENGINE_KEY, str(folder), str(base.path), "vllm.", "/srv/secret")
-                stage = Stage(
-                    scratch, port, server, serving, fake, speaks, engine, fleet, manual, used, memory, table, books, base, http, sdk, hidden
-                )
-                if awake:
-                    await stage.until(EngineState.READY)
-                yield stage
-        finally:
-            server.end()
-            await serving
+        async with _serving(server, listener) as serving, _callers(port) as (http, sdk):
+            names = [text for each in entries[:4] for text in (each.engine_name, each.digest[7:])]
+            hidden = (*names, ENGINE_KEY, str(folder), str(base.path), "vllm.", "/srv/secret")
+            stage = Stage(
+                scratch, port, server, serving, fake, speaks, engine, fleet, manual, used, memory, table, opened, base, http, sdk, hidden
+            )
+            if awake:
+                await stage.until(EngineState.READY)
+            yield stage
         assert (engine.alive, engine.closed, engine.broken) == (False, True, [])
         assert (fleet.waiting, fleet.in_flight) == (0, 0)
         assert list(scratch.iterdir()) == []
+
+
+def _listener() -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    return listener
+
+
+def _own_books(home: Path, settings: GatewaySettings, clock_ns: Callable[[], int]) -> AbstractAsyncContextManager[Books]:
+    community, key = settings.community_terms, settings.key_terms
+    return open_books(home, prices=settings.prices, community=community, key=key, gateway=new_gateway(), clock_ns=clock_ns)
+
+
+@asynccontextmanager
+async def _serving(server: Server, listener: socket.socket) -> AsyncIterator["asyncio.Task[None]"]:
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not serving.done():  # noqa: ASYNC110 (uvicorn has nothing to wait for)
+        await asyncio.sleep(0.005)
+    try:
+        yield serving
+    finally:
+        server.end()
+        await serving
+
+
+@asynccontextmanager
+async def _callers(port: int) -> AsyncIterator[tuple[httpx.AsyncClient, AsyncOpenAI]]:
+    url = f"http://127.0.0.1:{port}"
+    async with (
+        httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {CHAT_KEY}"}, timeout=30) as http,
+        AsyncOpenAI(base_url=f"{url}/v1", api_key=CHAT_KEY, max_retries=0, timeout=30) as sdk,
+    ):
+        yield http, sdk
 
 
 async def _once(event: asyncio.Event) -> None:

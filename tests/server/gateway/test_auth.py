@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from server.accounts import KeyRing, KeyStore, Scope
-from server.gateway.app import configured_keys
 from server.gateway.auth import Authenticator
 from server.gateway.errors import Forbidden, KeysUnavailable, Unauthorized
+from server.gateway.parts import configured_keys
 from server.gateway.record import SCOPE_KEY, Record
 from server.gateway.settings import MAX_KEY_LENGTH, GatewaySettings
 from tests.server.accounts.stage import StoppedClock, opened
