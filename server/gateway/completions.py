@@ -98,22 +98,24 @@ class Completions:
         asked = await self._measure(self._api.speak(read_object(raw), evaluates=Scope.EVALUATE in caller.scopes), caller, record)
         reply = Reply(send, write_timeout=settings.write_timeout, errors=self._api.errors)
         if key is None:
-            await self._answer(asked, caller, receive, reply, record, deadline=deadline)
+            call, metered = await self._begin(asked, caller, record)
+            del raw, asked  # while it waits, nothing of the caller's words is kept but what the engine is sent
+            await self._answer(call, metered, receive, reply, record, deadline=deadline)
             return
         digest = sha256(self._api.path.encode() + b"\n" + raw).digest()
         async with self._answered.turn(caller.key_id, key, digest, stream=asked.spoken.generation.stream) as turn:
             if turn.answer is not None:
                 await reply.whole(200, REPLAYED, turn.answer)
                 return
+            call, metered = await self._begin(asked, caller, record)
+            del raw, asked
             try:
-                await self._answer(asked, caller, receive, reply, record, deadline=deadline)
+                await self._answer(call, metered, receive, reply, record, deadline=deadline)
             finally:
                 if record.complete:
                     turn.keep(reply.body)
 
-    async def _answer(self, asked: Asked, caller: Principal, receive: Receive, reply: Reply, record: Record, *, deadline: float) -> None:
-        """Of the caller's own words nothing is kept while it waits but what the engine is sent."""
-        call, metered = await self._begin(asked, caller, record)
+    async def _answer(self, call: Call, metered: Metered, receive: Receive, reply: Reply, record: Record, *, deadline: float) -> None:
         try:
             await while_connected(
                 self._answers.answer(call, metered, reply, record, deadline=deadline),
