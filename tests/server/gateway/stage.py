@@ -250,7 +250,7 @@ async def open_stage(
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(contextlib.closing(listener))
         home = folder / "accounts-home"
-        opened = books or await stack.enter_async_context(_own_books(home, settings, clock_ns))
+        opened = await stack.enter_async_context(_own_books(home, settings, clock_ns)) if books is None else books
         table = keys or await open_keys(opened.database, home)
         manual, gate = ManualTime(), Gate(bounds)
         fleet = Fleet(engine, replace(policy or Policy(), wake_at_start=awake), clock=manual, pause=manual.pause)
