@@ -25,7 +25,7 @@ RESERVED = frozenset({
     "--max-loras", "--max-cpu-loras", "--max-lora-rank", "--lora-target-modules",
     "--max-model-len", "--tensor-parallel-size", "--kv-cache-memory-bytes",
     "--max-num-seqs", "--middleware", "--load-format", "--enable-sleep-mode", "--cudagraph-capture-sizes",
-    "--enable-auto-tool-choice", "--tool-call-parser", "--tool-parser-plugin",
+    "--enable-auto-tool-choice", "--tool-call-parser", "--tool-parser-plugin", "--tool-strict-level",
     "--trust-remote-code", "--trust-request-chat-template", "--chat-template", "--config", "--allowed-local-media-path",
 })  # fmt: skip
 """Arguments that are settings of ours, or would let a request reach further than it may."""
@@ -66,7 +66,8 @@ def engine_argv(settings: EngineSettings, base: Base, machine: Machine) -> list[
     if settings.quantization != "none":
         argv += ["--quantization", settings.quantization]
     if settings.tool_parser:
-        argv += ["--enable-auto-tool-choice", "--tool-call-parser", settings.tool_parser]
+        # Arguments follow a tool's schema, whether the caller says `strict` or not.
+        argv += ["--enable-auto-tool-choice", "--tool-call-parser", settings.tool_parser, "--tool-strict-level", "parameter"]
     if settings.load_format != "auto":
         argv += ["--load-format", settings.load_format]
     if not settings.all_routes:
