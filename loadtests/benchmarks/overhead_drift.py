@@ -9,7 +9,7 @@ import click
 import uvloop
 
 from loadtests.benchmarks.closed_loop import Load, offer, request_bytes
-from loadtests.benchmarks.overhead_paths import ENGINE_KEY, URL, Served, Started
+from loadtests.benchmarks.overhead_paths import BATCH, ENGINE_KEY, URL, Served, Started
 
 TOKENS = 8
 SECONDS = 2.0
@@ -32,7 +32,7 @@ def drift(served: Served, requests: int, folder: Path, cores: Sequence[int]) -> 
     with ExitStack() as stack:
         beside, relays = Started(stack, folder, cores[0]), Started(stack, folder, cores[-1])
         _, engine_url = beside.process("engine", ["-m", "loadtests.benchmarks.instant_engine", "--tokens", str(TOKENS)], URL)
-        target = relays.troupe(served, engine_url, ENGINE_KEY)
+        target = relays.troupe(served, engine_url, ENGINE_KEY, batch=BATCH)
         asked = [request_bytes(target.url, target.key, target.model, max_tokens=TOKENS, stream=stream) for stream in (False, True)]
         seen = [Seen(0, target.process.resident_bytes() / 2**20)]
         while seen[-1].answers < requests:

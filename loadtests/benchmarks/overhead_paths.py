@@ -22,6 +22,8 @@ DIRECT, GATEWAY, HTTPX, LITELLM = "direct", "troupe", "httpx", "litellm"
 COMMUNITY = "bench"
 URL = r"(http://127\.0\.0\.1:\d+)"
 START_S = 120.0
+BATCH = 256
+"""The stand-in takes any number: none should wait for its turn."""
 LIMITS = ",".join(
     (
         "requests_per_minute=1000000000", "tokens_per_minute=1000000000", "concurrent=100000", "tokens_per_day=1000000000000",
@@ -63,12 +65,13 @@ class Started:
         process = self.stack.enter_context(Process(arguments, log=self.folder / f"{name}.log", environment=environment, core=self.core))
         return process, process.wait_for(pattern, seconds=START_S)
 
-    def troupe(self, served: Served, engine_url: str, engine_key: str) -> Target:
+    def troupe(self, served: Served, engine_url: str, engine_key: str, *, batch: int) -> Target:
+        """`batch`: requests that the engine takes at once, as admission is told."""
         home = self.folder / "home"
         publish(served, home)
         settings = {
             "TROUPE_HOME": str(home), "TROUPE_BASE": str(served.base), "TROUPE_PORT": "0", "TROUPE_ADMIN_KEY": ADMIN_KEY,
-            "TROUPE_ENGINE_URL": engine_url, "TROUPE_ENGINE_API_KEY": engine_key,
+            "TROUPE_ENGINE_URL": engine_url, "TROUPE_ENGINE_API_KEY": engine_key, "TROUPE_ENGINE_MAX_NUM_SEQS": str(batch),
             "TROUPE_COMMUNITY_LIMITS": LIMITS, "TROUPE_KEY_LIMITS": LIMITS, **PRICES,
         }  # fmt: skip
         process, url = self.process("troupe", [TROUPE, "up"], rf"URL +{URL}", **settings)
@@ -97,7 +100,7 @@ def running(
         stand_in, engine_url = beside.process("engine", ["-m", "loadtests.benchmarks.instant_engine", *engine], URL)
         targets = {
             DIRECT: Target(engine_url, ENGINE_KEY, "base", stand_in),
-            GATEWAY: relays.troupe(served, engine_url, ENGINE_KEY),
+            GATEWAY: relays.troupe(served, engine_url, ENGINE_KEY, batch=BATCH),
             HTTPX: relays.httpx(engine_url, ENGINE_KEY),
         }
         if peers is not None:

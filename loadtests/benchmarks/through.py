@@ -40,13 +40,13 @@ def running(served: Served, peers: Path | None, folder: Path) -> Iterator[Mappin
         url, store = f"http://127.0.0.1:{port}", folder / "home" / "registry" / "store"
         environment = {
             "TROUPE_BASE": str(served.base), "TROUPE_HOME": str(folder / "engine-home"), "TROUPE_STORE_URL": str(store),
-            "TROUPE_ENGINE_PORT": str(port), "TROUPE_ENGINE_API_KEY": ENGINE_KEY, "TROUPE_ENGINE_MAX_NUM_SEQS": "8",
+            "TROUPE_ENGINE_PORT": str(port), "TROUPE_ENGINE_API_KEY": ENGINE_KEY, "TROUPE_ENGINE_MAX_NUM_SEQS": str(LOAD.in_flight),
             "TROUPE_ENGINE_ALL_ROUTES": "true", "TMPDIR": str(folder),  # where vLLM leaves its sockets
         }  # fmt: skip
         store.mkdir(parents=True)
         engine = stack.enter_context(Process(["-m", "server.engine"], log=folder / "engine.log", environment=environment))
         engine.wait_for("(Application startup complete)", seconds=START_S)
-        targets = {GATEWAY: start.troupe(served, url, ENGINE_KEY)}
+        targets = {GATEWAY: start.troupe(served, url, ENGINE_KEY, batch=LOAD.in_flight)}
         name = loaded(targets[GATEWAY], url)
         targets[DIRECT] = Target(url, ENGINE_KEY, name, engine)
         if peers is not None:

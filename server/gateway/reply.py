@@ -9,6 +9,7 @@ from typing import Any
 
 from server.gateway.error_shape import OPENAI_ERRORS, ErrorShape
 from server.gateway.errors import GatewayError
+from server.gateway.patience import Patience
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -32,7 +33,7 @@ class Reply:
     def __init__(self, send: Send, *, write_timeout: float, errors: ErrorShape = OPENAI_ERRORS) -> None:
         self._send = send
         self._errors = errors
-        self._write_timeout = write_timeout
+        self._patience = Patience(write_timeout)
         self._turns = asyncio.Lock()
         """Comments come from another task than answers: neither may overtake the other's start."""
         self.started = False
@@ -84,7 +85,10 @@ class Reply:
 
     async def _write(self, message: Message) -> None:
         try:
-            async with asyncio.timeout(self._write_timeout):
+            with self._patience:
                 await self._send(message)
         except TimeoutError as exc:
             raise CallerStalled from exc
+        finally:
+            if self.ended:
+                self._patience.close()
