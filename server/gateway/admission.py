@@ -78,6 +78,10 @@ class Admission:
         self._deadlines: list[tuple[float, int, Place]] = []
         self._slots_at: float | None = None
 
+    def look(self, ticket: Ticket) -> None:
+        """Whether there is room for it in the queue. Raises Refused, as `arrive` would now."""
+        self._refuse(self.shares.of(ticket.community, ticket.weight), ticket)
+
     def arrive(self, ticket: Ticket, now: float) -> Place:
         """Take it into the queue. Raises Refused, at once, where it would wait in vain."""
         share = self.shares.of(ticket.community, ticket.weight)

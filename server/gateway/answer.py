@@ -13,7 +13,7 @@ from server.gateway.admission_errors import Refused
 from server.gateway.errors import EngineLost, GatewayError, Stopping
 from server.gateway.gate import Admission, Gate
 from server.gateway.leases import Leased
-from server.gateway.metering import Metered
+from server.gateway.metering import Metered, Order
 from server.gateway.record import CALLER_GONE, Record, Waits
 from server.gateway.relay import Call, relay
 from server.gateway.reply import EVENT_STREAM, Receive, Reply
@@ -58,6 +58,15 @@ class Answers:
         self._gate = gate
         self._fleet = fleet
         self._upstream = upstream
+
+    def look(self, order: Order, weight: float, deadline: float) -> None:
+        """Whether there is room for it in the queue: whoever is only going to be told to come again need not be written down for it. Raises
+        GatewayError."""
+        most, prompt = order.max_tokens, order.prompt_tokens
+        try:
+            self._gate.look(Ticket(order.community, None, prompt, weight=weight, deadline=deadline, max_tokens=most))
+        except Refused as refused:
+            raise from_gate(refused) from refused
 
     async def answer(self, call: Call, metered: Metered, reply: Reply, record: Record, *, deadline: float) -> None:
         """Raises GatewayError while nothing has been sent, and CallerStalled. `deadline`: seconds that it may wait in all."""

@@ -98,7 +98,7 @@ class Completions:
         asked = await self._measure(self._api.speak(read_object(raw), evaluates=Scope.EVALUATE in caller.scopes), caller, record)
         reply = Reply(send, write_timeout=settings.write_timeout, errors=self._api.errors)
         if key is None:
-            call, metered = await self._begin(asked, caller, record)
+            call, metered = await self._begin(asked, caller, record, deadline)
             del raw, asked  # while it waits, nothing of the caller's words is kept but what the engine is sent
             await self._answer(call, metered, receive, reply, record, deadline=deadline)
             return
@@ -107,7 +107,7 @@ class Completions:
             if turn.answer is not None:
                 await reply.whole(200, REPLAYED, turn.answer)
                 return
-            call, metered = await self._begin(asked, caller, record)
+            call, metered = await self._begin(asked, caller, record, deadline)
             del raw, asked
             try:
                 await self._answer(call, metered, receive, reply, record, deadline=deadline)
@@ -127,10 +127,12 @@ class Completions:
         finally:
             metered.settle()
 
-    async def _begin(self, asked: Asked, caller: Principal, record: Record) -> tuple[Call, Metered]:
-        """The request, written down. Raises GatewayError."""
+    async def _begin(self, asked: Asked, caller: Principal, record: Record, deadline: float) -> tuple[Call, Metered]:
+        """The request, written down, if there is room for it at all. Raises GatewayError."""
         tenant, most = asked.target.tenant, asked.answers * asked.max_tokens
         order = Order(caller.key_id, caller.payer(tenant), asked.target.adapter, asked.prompt_tokens, most)
+        record.community = order.community
+        self._answers.look(order, self._metering.weight(order.community), deadline)
         is_up = self._fleet.state is EngineState.READY and asked.answers <= DEGRADED_TOKENS
         metered = await self._metering.open(order, record, may_degrade=is_up)
         try:

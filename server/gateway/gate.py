@@ -112,6 +112,12 @@ class Gate:
     def enter(self, ticket: Ticket) -> Admission:
         return Admission(self, ticket)
 
+    def look(self, ticket: Ticket) -> None:
+        """For before anything is done for it that costs: raises Refused, as entering would now."""
+        if self._closed:
+            raise GateClosed(retry_after=5.0)
+        self.decisions.look(ticket)
+
     def close(self) -> None:
         """Nobody enters any more, and those who wait are told GateClosed. What is in flight goes on."""
         self._closed = True

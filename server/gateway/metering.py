@@ -141,6 +141,10 @@ class Metering:
         self._reserved_ms = reserved_ms
         self._now_ms = lambda: books.clock_ns() // 1_000_000
 
+    def weight(self, community: str) -> float:
+        """Of its part of the engine."""
+        return float(self._terms.of_community(community).weight)
+
     async def open(self, order: Order, record: Record, *, may_degrade: bool) -> Metered:
         """Whoever gets one owes its `settle`. Raises GatewayError.
 
@@ -163,7 +167,7 @@ class Metering:
         record.degraded = reservation.request.degraded
         if record.degraded:
             record.adapter = reservation.request.adapter
-        return Metered(self._ledger, reservation, record, weight=float(agreed.weight), life=self._life, now_ms=self._now_ms)
+        return Metered(self._ledger, reservation, record, weight=self.weight(order.community), life=self._life, now_ms=self._now_ms)
 
     def _told(self, error: LedgerError) -> GatewayError:
         if isinstance(error, Refused):

@@ -283,6 +283,8 @@ async def test_fault_11_one_community_asks_for_ten_times_as_much_as_there_is(tmp
         assert len(stage.fake.received) == await stage.metric_now("troupe_seats")
         before = await waiting(stage)
         assert 0 < before < bounds.waiting
+        late = await stage.http.post(CHAT, json={**ASK, "model": "base"})
+        assert late.status_code == 429
         modest = asyncio.create_task(stage.http.post(CHAT, json=ASK))
         async with asyncio.timeout(PATIENCE):
             while await waiting(stage) == before:  # noqa: ASYNC110
@@ -290,6 +292,7 @@ async def test_fault_11_one_community_asks_for_ten_times_as_much_as_there_is(tmp
         stage.speaks.set()
         told = await asyncio.gather(*hog)
         assert (await modest).status_code == 200
+        assert late.headers["x-request-id"] not in await rows(stage)  # who is only told to come again is not written down for it
         refusals = [each for each in told if each.status_code != 200]
         assert len(told) - len(refusals) == len(stage.fake.received) - 1
         for each in refusals:
