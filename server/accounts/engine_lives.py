@@ -19,7 +19,7 @@ from server.accounts.limits import day_of
 from server.accounts.postgres_writer import LOCK
 from server.accounts.prices import Prices
 from server.accounts.schema_ledger import gateways, lives, requests, shares
-from server.accounts.sharing import Bearer, Life, Parts, by_use, parts, stretches
+from server.accounts.sharing import Bearer, Life, Parts, by_use, parts, pieces, stretches
 
 DAY_MS = 86_400_000
 PAGE = 500
@@ -90,7 +90,8 @@ class EngineLives:
             if life.ended_ms is None and gateway != self._gateway and beat is not None:
                 settled_until = min(settled_until, beat)  # it may have ended since, and nobody could write that down yet
             for stretch in stretches(life, settled_until, await self._first_use(life)):
-                shared += await self._share(life, stretch)
+                for piece in pieces(life, stretch, await self._count(life, stretch)):
+                    shared += await self._share(life, piece)
         return shared
 
     async def _first_use(self, life: Life) -> int | None:
@@ -101,6 +102,13 @@ class EngineLives:
             first = _paying(life).order_by(requests.c.engine_until_ms).limit(1)
             found = [Bearer(*row) for row in await connection.execute(first)]
         return found[0].from_ms if found else None
+
+    async def _count(self, life: Life, stretch: Stretch) -> int:
+        """Requests that had ended with this life's engine in a stretch, about as many as bear it."""
+        row = requests.c
+        ended = (row.life == life.id, row.engine_until_ms >= stretch.from_ms, row.engine_until_ms < stretch.until_ms)
+        async with self._database.reading() as connection:
+            return int((await connection.execute(select(func.count()).select_from(requests).where(*ended))).scalar_one())
 
     async def _share(self, life: Life, stretch: Stretch) -> bool:
         """Only if nobody has done it. What is written is one transaction, and a short one: reservations wait for it."""

@@ -13,7 +13,9 @@ from server.accounts.engine_seconds import Stretch, Use, split, weights
 from server.accounts.prices import Prices
 
 STRETCH_MS = 300_000
-"""The longest: a hundred thousand requests an hour are some thousands in one of these, which are written in one transaction."""
+MINUTE_MS = 60_000
+MANY = 2000
+"""Requests are written stretch by stretch, each in one transaction, for which reservations wait."""
 
 
 PATIENCE_MS = 3_600_000
@@ -67,6 +69,14 @@ def stretches(life: Life, settled_until_ms: int, first_use_ms: int | None) -> li
     cuts = [life.shared_until_ms, *range((begin // STRETCH_MS + 1) * STRETCH_MS, end + 1, STRETCH_MS)]
     if ended is not None and ended <= settled_until_ms and cuts[-1] < ended:
         cuts.append(ended)
+    return [Stretch(begin, until) for begin, until in pairwise(cuts)]
+
+
+def pieces(life: Life, stretch: Stretch, requests: int) -> list[Stretch]:
+    """A stretch with very many requests a minute at a time, but for the first of a life, which reaches to its first use."""
+    if requests <= MANY or stretch.from_ms == life.woke_ms:
+        return [stretch]
+    cuts = [stretch.from_ms, *range((stretch.from_ms // MINUTE_MS + 1) * MINUTE_MS, stretch.until_ms, MINUTE_MS), stretch.until_ms]
     return [Stretch(begin, until) for begin, until in pairwise(cuts)]
 
 

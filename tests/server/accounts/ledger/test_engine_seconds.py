@@ -1,10 +1,12 @@
 """Splitting an engine's time: exact, and only among those who were there."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from server.accounts.engine_seconds import Stretch, Use, split, weights
-from server.accounts.sharing import PATIENCE_MS, STRETCH_MS, Life, stretches
+from server.accounts.sharing import MANY, MINUTE_MS, PATIENCE_MS, STRETCH_MS, Life, pieces, stretches
 
 TIMES = st.integers(0, 200_000)
 USES = st.lists(st.builds(lambda a, b, tokens: Use(min(a, b), max(a, b), tokens), TIMES, TIMES, st.integers(0, 10_000)), max_size=40)
@@ -74,3 +76,15 @@ def test_stretches_follow_each_other_to_the_end(woke: int, length: int, settled:
         assert at == woke + length
     if found and found[0].until_ms < end and used is not None and used < woke + PATIENCE_MS:
         assert found[0].until_ms > used
+
+
+@given(begin=st.integers(0, 10**8), length=st.integers(1, STRETCH_MS), requests=st.sampled_from([0, MANY, MANY + 1, 10**6]))
+def test_a_stretch_with_very_many_requests_goes_a_minute_at_a_time(begin: int, length: int, requests: int) -> None:
+    """Without a gap; the first of a life stays whole."""
+    stretch = Stretch(begin, begin + length)
+    found = pieces(Life("l", begin - 1, None, begin), stretch, requests)
+    assert (found[0].from_ms, found[-1].until_ms) == (stretch.from_ms, stretch.until_ms)
+    assert all(one.until_ms == other.from_ms for one, other in pairwise(found))
+    assert all(0 < piece.ms <= MINUTE_MS for piece in found) or requests <= MANY
+    assert requests > MANY or found == [stretch]
+    assert pieces(Life("l", begin, None, begin), stretch, requests) == [stretch]
