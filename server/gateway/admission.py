@@ -2,8 +2,9 @@
 
 Pure: time is handed in, nothing is awaited. `Gate` runs it. In front is a bounded queue for each community; behind it a bounded number of
 requests at the engine (`admission_seats`), for a bounded number of adapters (`admission_slots`). A free slot goes to the adapter that has
-waited longest, a free seat else to the community that has had least (`admission_shares`) of those whose adapter is there. What a caller
-says of its own priority appears nowhere. One decision costs O(log n) of what waits, and O(residents).
+waited longest, a free seat else to the community that has had least (`admission_shares`) of those whose adapter is there. While slots are
+short, those who have had about the same are served by arrival: to favour who asks seldom would let popular adapters wait for all of them.
+What a caller says of its own priority appears nowhere. One decision costs O(log n) of what waits, and O(residents).
 """
 
 import math
@@ -50,7 +51,7 @@ class Bounds:
     waiting_each: int | None = None
     """Of one; None: only what the others leave it."""
     shortest_swap: float = 0.2
-    longest_swap: float = 2.0
+    longest_swap: float = 0.5
     """How long an adapter without a slot waits before one is drained for it: the first where that costs nothing, the second at most."""
 
     def __post_init__(self) -> None:
@@ -190,12 +191,15 @@ class Admission:
         return DeadlinePassed(retry_after=self.wait_of(self.lanes.waiting))
 
     def _choose(self) -> Lane | None:
-        best = self.lanes.base.ranking.first()
+        short = len(self.lanes.outsiders) > 0
+        best, lowest = self.lanes.base.ranking.first(), (math.inf, 0)
+        if best is not None:
+            lowest = best.coarse_key if short else best.key
         for adapter in self.lanes.residents.values():
-            if adapter.waiting and adapter is not self.slots.draining:
-                lane = adapter.ranking.first()
-                if lane is not None and (best is None or lane.key < best.key):
-                    best = lane
+            if adapter.waiting and adapter is not self.slots.draining and (lane := adapter.ranking.first()) is not None:
+                key = lane.coarse_key if short else lane.key
+                if key < lowest:
+                    best, lowest = lane, key
         if self.slots.free and (outsider := self.lanes.outsiders.first()) is not None:
             lane = outsider.ranking.first()
             if lane is not None and (best is None or lane.share.counter <= best.share.counter + QUANTUM):

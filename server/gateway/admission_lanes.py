@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush, heapreplace
 from server.gateway.admission_shares import Share
 
 QUANTUM = 16384.0
-"""Within how much, in tokens of a prompt, communities count as having had the same where slots are given."""
+"""Within how much, in tokens of a prompt, communities count as having had the same while slots are short."""
 
 
 @dataclass(eq=False, slots=True)
@@ -62,6 +62,12 @@ class Adapter:
         lane = self.ranking.first() if self.waiting else None
         return math.inf if lane is None else lane.share.counter // QUANTUM
 
+    @property
+    def next_arrived(self) -> float:
+        """When the request came that is next to have it; infinity if nobody waits."""
+        lane = self.ranking.first() if self.waiting else None
+        return math.inf if lane is None else lane.head.arrived
+
 
 @dataclass(eq=False, slots=True)
 class Lane:
@@ -81,6 +87,11 @@ class Lane:
     def key(self) -> tuple[float, int]:
         """The lowest comes first: by what its community has had, and within one community by arrival."""
         return self.share.counter, self.head.number
+
+    @property
+    def coarse_key(self) -> tuple[float, int]:
+        """Likewise, but by arrival among those who have had about the same."""
+        return self.share.counter // QUANTUM, self.head.number
 
 
 class Ranking:

@@ -4,8 +4,9 @@ vLLM lets a request whose adapter has no slot wait until some adapter has nothin
 pause, that is for ever. So one resident is drained for an outsider that has waited long enough: no more of its requests are let in until
 those in flight are done. How long is enough follows from what this costs. While a resident drains, the others may be too few to fill the
 engine's batch; and the newcomer's weights may have to be read in, during which nothing is computed. Where neither is so, a swap is free and
-comes at once; where it is dear, it waits until it is worth its price, and never longer than `longest`. Knows nothing of fairness between
-communities, except that of two residents as good to drain, that goes whose next request is furthest back.
+comes at once; where it is dear, it waits until it is worth its price, and never longer than `longest`. The resident goes without which the
+batch stays fullest, and none whose own next request has waited longer than the outsider's: popular adapters have long queues, too. Knows
+nothing of fairness between communities beyond the quantum that `admission_lanes` counts as the same.
 """
 
 import math
@@ -81,20 +82,20 @@ class Slots:
         """Which resident could be drained first for `outsider`, and when."""
         base, residents = self.lanes.base, self.lanes.residents.values()
         others = base.in_flight + base.waiting + outsider.waiting + sum(each.in_flight + each.waiting for each in residents)
-        best: tuple[float, int, float] | None = None
+        best: tuple[int, float, int, float] | None = None
         victim = outsider
         quantum, load, waited_since = outsider.quantum, self.load, outsider.since
         for each in residents:
             had = each.quantum
-            if had < quantum:
+            if had < quantum or (had == quantum and each.next_arrived < waited_since):
                 continue
-            empty = max(0.0, 1.0 - (others - each.in_flight - each.waiting) / batch)
-            patience = (empty * self.drain + load) / PRICE
+            empty = max(0, batch - (others - each.in_flight - each.waiting))
+            patience = (empty / batch * self.drain + load) / PRICE
             at = max(waited_since, each.since) + min(self.longest, max(self.shortest, patience))
-            key = (at, each.in_flight, -had)
+            key = (empty, at, each.in_flight, -had)
             if best is None or key < best:
                 best, victim = key, each
-        return (math.inf if best is None else best[0]), victim
+        return (math.inf if best is None else best[1]), victim
 
     def _end(self, now: float) -> None:
         """Of a drain: there is room, or nobody needs it any more."""

@@ -161,6 +161,34 @@ def test_a_swap_that_empties_no_seat_comes_sooner_than_one_that_does() -> None:
     assert begins(0) > 0.5
 
 
+@pytest.mark.parametrize(("a_came", "b_came", "drained"), [(0.5, 1.5, "b"), (1.5, 0.5, "a"), (0.5, 0.6, None), (None, 0.5, "a")])
+def test_no_adapter_is_drained_whose_next_request_has_waited_longer(a_came: float | None, b_came: float, drained: str | None) -> None:
+    """The outsider came at 1: it takes the slot of one whose next request came later, or that has none."""
+    admission = Admission(Bounds(slots=2, batch=2))
+    for name in ("a", "b", "a", "b"):
+        admission.arrive(ticket(name, name), 0.0)
+    let_in(admission)
+    arrivals = [(1.0, "c"), (b_came, "b"), *([] if a_came is None else [(a_came, "a")])]
+    for at, name in sorted(arrivals):
+        admission.arrive(ticket(name, name), at)
+    admission.slots.look(9.0, batch=2)
+    assert (admission.slots.draining.name if admission.slots.draining else None) == drained
+
+
+def test_while_slots_are_short_whoever_came_first_is_served_first() -> None:
+    """Of two that have had about the same, the one that has had a little less does not go before who waited; it does once slots suffice."""
+
+    def served(*outsiders: str) -> list[str]:
+        admission = Admission(Bounds(slots=2, batch=2, shortest_swap=90.0, longest_swap=90.0))
+        for name in ("a", "b", "a", "b", "a", "b", *outsiders):
+            admission.arrive(ticket(name, name, tokens=200 if name == "a" else 100), 0.0)
+        finish(admission, let_in(admission)[0], 1.0)
+        return names(let_in(admission, 1.0))
+
+    assert served("c") == ["a"]
+    assert served() == ["b"]
+
+
 def test_a_drain_ends_when_nobody_needs_the_slot_any_more() -> None:
     """The outsider was cancelled: the resident's requests are let in again."""
     admission = Admission(Bounds(slots=1, batch=4))

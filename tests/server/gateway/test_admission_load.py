@@ -29,11 +29,11 @@ def test_a_community_with_many_callers_gets_no_more_than_one_with_few() -> None:
 
 @pytest.mark.parametrize(("seats", "slots"), [(8, 2), (8, 4), (16, 4)])
 def test_many_adapters_on_few_slots_cost_no_throughput(seats: int, slots: int) -> None:
-    """Swaps come only as often as they are worth it, and no adapter is worse off than before."""
+    """Swaps come only as often as they are worth it, and the adapter that waits longest waits less than before."""
     direct = run(zipf, gate=False, seats=seats, slots=slots, seconds=60.0)
     gated = run(zipf, gate=True, seats=seats, slots=slots, seconds=60.0)
     assert gated.tokens_a_second > 0.95 * direct.tokens_a_second
-    assert gated.worst_mean() < 1.15 * direct.worst_mean()
+    assert gated.worst_mean() < direct.worst_mean()
 
 
 def test_overload_is_refused_and_what_is_served_is_served_in_time() -> None:
