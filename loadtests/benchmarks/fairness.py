@@ -22,9 +22,10 @@ from loadtests.benchmarks.fairness_workloads import (
     ZIPF_ADAPTERS,
     Figures,
     Workload,
-    common,
+    even,
     flood,
     full,
+    read_even,
     read_flood,
     read_full,
     workloads,
@@ -51,28 +52,37 @@ class Bench:
 
     def round(self, workload: Workload, turn: int) -> Found | None:
         """Every way under one load; None if the machine did not hold still."""
-        before = self._probe(turn)
-        found = {path: self._read(path, workload, turn) for path in rotated(workload.paths, turn) if path in self._ways}
-        return None if moved(before, self._probe(turn), ("tokens/s",), MOVED_LIMIT) else found
+        return self._held_still(
+            turn, lambda: {path: self._read(path, workload, turn) for path in rotated(workload.paths, turn) if path in self._ways}
+        )
 
     def overload(self, turn: int) -> Found | None:
         """The most that each way answers, and then how much of it is left under three times what the engine can do."""
+        return self._held_still(turn, lambda: self._flooded(turn))
+
+    def _flooded(self, turn: int) -> Found:
         paths, peak_s, flood_s, after_s = rotated((DIRECT, TROUPES), turn), *(self.scale * each for each in (PEAK_S, FLOOD_S, AFTER_S))
         peaks = {path: read_full(self._offer(path, full, peak_s, turn)) for path in paths}
         load = flood(peaks[DIRECT]["rate"], flood_s, after_s)
         found = {path: read_flood(self._offer(path, load, flood_s + after_s, turn, PATIENCE), flood_s) for path in paths}
-        again = read_full(self._offer(DIRECT, full, peak_s, turn))
-        if moved(peaks[DIRECT], again, ("tokens/s",), MOVED_LIMIT):
-            return None
-        return {path: {**found[path], "peak": peaks[path]["good"], "kept": found[path]["good"] / peaks[path]["good"]} for path in paths}
+        for path in paths:
+            peak, good = peaks[path]["good"], found[path]["good"]
+            found[path] = self._told(path, {**found[path], "peak": peak, "kept": good / peak if peak else 0.0})
+        return found
+
+    def _held_still(self, turn: int, measured: Callable[[], Found]) -> Found | None:
+        before, found, after = self._probe(turn), measured(), self._probe(turn)
+        return None if moved(before, after, list(before), MOVED_LIMIT) else found
 
     def _read(self, path: str, workload: Workload, turn: int) -> Figures:
-        figures = workload.read(self._offer(path, workload.load, workload.seconds, turn))
+        return self._told(path, workload.read(self._offer(path, workload.load, workload.seconds, turn)))
+
+    def _told(self, path: str, figures: Figures) -> Figures:
         click.echo(f"    {path}: {', '.join(f'{name} {value:.3g}' for name, value in figures.items())}", err=True)
         return figures
 
     def _probe(self, turn: int) -> Figures:
-        return common(self._offer(DIRECT, full, PROBE_S, turn))
+        return read_even(self._offer(DIRECT, even, PROBE_S, turn))
 
     def _offer(self, path: str, load: Callable[[Callers], None], seconds: float, seed: int, headers: Mapping[str, str] = NOTHING) -> Seen:
         return asyncio.run(self._see(self._ways[path], load, seconds, seed, headers))

@@ -15,6 +15,7 @@ from loadtests.measure import percentile
 Figures = Mapping[str, float]
 
 ANY = Lengths((1, 64), (1, 64))
+EVEN = Lengths((32, 32), (32, 32))
 HOT, COLD = Lengths((1, 64), (24, 40)), Lengths((1, 64), (16, 16))
 TOKEN_COST = 2
 """What a token of an answer counts, in tokens of a prompt, where communities are compared."""
@@ -64,6 +65,11 @@ def full(callers: Callers) -> None:
     callers.without_pause(SEATS + 2, any_of_four, ANY)
 
 
+def even(callers: Callers) -> None:
+    """Likewise, with answers of one length: how long they take says how quick the engine is, after few of them."""
+    callers.without_pause(SEATS + 2, any_of_four, EVEN)
+
+
 def flood(rate: float, seconds: float, after_s: float) -> Callable[[Callers], None]:
     """Three times `rate` requests a second for so long, whoever is answered; and half of it for `after_s`."""
 
@@ -110,6 +116,10 @@ def read_zipf(seen: Seen) -> Figures:
 
 def read_full(seen: Seen) -> Figures:
     return {"rate": sum(map(answered, seen.asked)) / seen.seconds, "good": sum(map(well, seen.asked)) / seen.seconds, **common(seen)}
+
+
+def read_even(seen: Seen) -> Figures:
+    return {"answer p50, s": percentile(sorted(each.ended_s - each.at_s for each in seen.asked if each.ended_s is not None), 0.5)}
 
 
 def read_flood(seen: Seen, seconds: float) -> Figures:

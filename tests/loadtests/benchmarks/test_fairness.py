@@ -14,6 +14,7 @@ from loadtests.benchmarks.fairness_workloads import (
     OVERLOAD,
     Figures,
     always,
+    read_even,
     read_flood,
     read_full,
     read_hot_and_cold,
@@ -149,6 +150,7 @@ def test_only_answers_that_began_soon_are_good() -> None:
     assert figures["offered"] == 0.4
     assert figures["good after"] == 1.0
     assert read_full(Seen(10.0, during))["rate"] == 0.2
+    assert read_even(Seen(10.0, during))["answer p50, s"] == 3.75
 
 
 def test_every_load_has_a_target_and_a_row() -> None:
