@@ -90,8 +90,9 @@ class EngineLives:
             if life.ended_ms is None and gateway != self._gateway and beat is not None:
                 settled_until = min(settled_until, beat)  # it may have ended since, and nobody could write that down yet
             for stretch in stretches(life, settled_until, await self._first_use(life)):
-                for piece in pieces(life, stretch, await self._count(life, stretch)):
-                    shared += await self._share(life, piece)
+                inside = await self._inside(life, stretch)
+                for piece in pieces(life, stretch, len(inside)):
+                    shared += await self._share(life, piece, inside)
         return shared
 
     async def _first_use(self, life: Life) -> int | None:
@@ -103,21 +104,30 @@ class EngineLives:
             found = [Bearer(*row) for row in await connection.execute(first)]
         return found[0].from_ms if found else None
 
-    async def _count(self, life: Life, stretch: Stretch) -> int:
-        """Requests that had ended with this life's engine in a stretch, about as many as bear it."""
+    async def _inside(self, life: Life, stretch: Stretch) -> list[Bearer]:
+        """The requests that were with the engine in a stretch."""
         row = requests.c
-        ended = (row.life == life.id, row.engine_until_ms >= stretch.from_ms, row.engine_until_ms < stretch.until_ms)
+        # What goes on for longer after it is not settled when it is shared out.
+        there = and_(row.engine_from_ms < stretch.until_ms, row.engine_until_ms.between(stretch.from_ms, stretch.until_ms + GRACE_MS))
+        inside: list[Bearer] = []
+        after = (0, "")
         async with self._database.reading() as connection:
-            return int((await connection.execute(select(func.count()).select_from(requests).where(*ended))).scalar_one())
+            while True:
+                page = _paying(life).where(there, tuple_(row.engine_until_ms, row.id) > after)
+                page = page.order_by(row.engine_until_ms, row.id).limit(PAGE)
+                found = [Bearer(*each) for each in await connection.execute(page)]
+                inside += found
+                if len(found) < PAGE:
+                    return inside
+                after = (found[-1].until_ms, found[-1].id)
 
-    async def _share(self, life: Life, stretch: Stretch) -> bool:
-        """Only if nobody has done it. What is written is one transaction, and a short one: reservations wait for it."""
-        async with self._database.reading() as connection:
-            bearers, by = await self._bearers(connection, life, stretch)
-        if bearers:
-            found = await asyncio.to_thread(parts, life, stretch, self._prices, bearers, by)
-        else:
-            found = Parts([], {}, {OPERATOR: (stretch.ms, stretch.cost(life.woke_ms, self._prices.engine_second))})
+    async def _share(self, life: Life, stretch: Stretch, inside: list[Bearer]) -> bool:
+        """Only if nobody has done it. What is written is one transaction, and a short one: reservations wait for it.
+
+        `inside`: those that were in it, and maybe others. Those bear it; if there are none, those who used this life in the day before; and
+        if nobody did, the operator.
+        """
+        found = await asyncio.to_thread(by_use, life, stretch, self._prices, inside) or await self._idle(life, stretch)
         async with self._database.noting() as connection:
             if connection.dialect.name == "postgresql":  # with balances, as ledgers do: see postgres_statements.BEGIN
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
@@ -128,34 +138,22 @@ class EngineLives:
             await self._book(connection, life, stretch, found.totals)
         return True
 
-    async def _bearers(self, connection: AsyncConnection, life: Life, stretch: Stretch) -> tuple[list[Bearer], list[int]]:
-        """The requests that bear a stretch, and in which proportion: those in it; if none were, the last one of each community that
-        used this life in the day before, as they did; none at all if nobody did."""
-        inside: list[Bearer] = []
-        begin, begun = requests.c.engine_from_ms < stretch.until_ms, requests.c.engine_until_ms >= stretch.from_ms
-        after = (0, "")
-        while True:
-            further = tuple_(requests.c.engine_until_ms, requests.c.id) > after
-            page = _paying(life).where(begin, begun, further).order_by(requests.c.engine_until_ms, requests.c.id).limit(PAGE)
-            found = [Bearer(*row) for row in await connection.execute(page)]
-            inside += found
-            if len(found) < PAGE:
-                break
-            after = (found[-1].until_ms, found[-1].id)
-        by = await asyncio.to_thread(by_use, stretch, inside)
-        if any(by):
-            return inside, by
+    async def _idle(self, life: Life, stretch: Stretch) -> Parts:
+        """By the last request of each community of the day before, as much as it bore then."""
         day_before = stretch.from_ms - DAY_MS
         lately = and_(shares.c.life == life.id, shares.c.community != OPERATOR, shares.c.until_ms > day_before)
         before = select(shares.c.community, func.sum(shares.c.engine_ms)).where(lately).group_by(shares.c.community)
-        borne = {row[0]: int(row[1]) for row in await connection.execute(before) if row[1]}
         last: list[Bearer] = []
-        for community in sorted(borne):
-            ended = requests.c.engine_until_ms.between(day_before, stretch.until_ms - 1)
-            latest = _paying(life).where(requests.c.community == community, ended)
-            latest = latest.order_by(requests.c.engine_until_ms.desc(), requests.c.id).limit(1)
-            last += [Bearer(*row) for row in await connection.execute(latest)]
-        return last, [borne[bearer.community] for bearer in last]
+        async with self._database.reading() as connection:
+            borne = {row[0]: int(row[1]) for row in await connection.execute(before) if row[1]}
+            for community in sorted(borne):
+                ended = requests.c.engine_until_ms.between(day_before, stretch.until_ms - 1)
+                latest = _paying(life).where(requests.c.community == community, ended)
+                latest = latest.order_by(requests.c.engine_until_ms.desc(), requests.c.id).limit(1)
+                last += [Bearer(*row) for row in await connection.execute(latest)]
+        if not last:
+            return Parts([], {}, {OPERATOR: (stretch.ms, stretch.cost(life.woke_ms, self._prices.engine_second))})
+        return parts(life, stretch, self._prices, last, [borne[bearer.community] for bearer in last])
 
     async def _charge(self, connection: AsyncConnection, found: Parts) -> None:
         """Replace what requests bear of a stretch for the time being by their parts, in their rows and in their months' balances."""

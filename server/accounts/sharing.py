@@ -80,9 +80,11 @@ def pieces(life: Life, stretch: Stretch, requests: int) -> list[Stretch]:
     return [Stretch(begin, until) for begin, until in pairwise(cuts)]
 
 
-def by_use(stretch: Stretch, bearers: Sequence[Bearer]) -> list[int]:
-    """In which proportion those bear a stretch that were in it; all zero if none were."""
-    return weights(stretch, [Use(each.from_ms, each.until_ms, each.tokens) for each in bearers])
+def by_use(life: Life, stretch: Stretch, prices: Prices, bearers: Sequence[Bearer]) -> Parts | None:
+    """Among those that were in a stretch; None if none was."""
+    inside = [each for each in bearers if each.from_ms < stretch.until_ms and each.until_ms >= stretch.from_ms]
+    by = weights(stretch, [Use(each.from_ms, each.until_ms, each.tokens) for each in inside])
+    return parts(life, stretch, prices, inside, by) if any(by) else None
 
 
 def parts(life: Life, stretch: Stretch, prices: Prices, bearers: Sequence[Bearer], by: Sequence[int]) -> Parts:
