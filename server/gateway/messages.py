@@ -41,9 +41,12 @@ class Message:
 
     def told(self) -> dict[str, Any]:
         """As engines are told."""
-        calls = {"tool_calls": [call.told() for call in self.calls]} if self.calls else {}
-        call_id = {} if self.call_id is None else {"tool_call_id": self.call_id}
-        return {"role": self.role, "content": self.content, **calls, **call_id}
+        told: dict[str, Any] = {"role": self.role, "content": self.content}
+        if self.calls:
+            told["tool_calls"] = [call.told() for call in self.calls]
+        if self.call_id is not None:
+            told["tool_call_id"] = self.call_id
+        return told
 
 
 Prompt = tuple[Message, ...] | str | tuple[int, ...]
@@ -71,9 +74,9 @@ def _message(value: Any, path: str, *, tools: bool) -> Message:
     if not isinstance(value, dict):
         raise InvalidRequest(f"{path} must be an object, not {kind_of(value)}.", param=path)
     role = value.get("role")
-    roles = (*ROLES, TOOL) if tools else tuple(ROLES)
+    roles = _ROLES_WITH_TOOLS if tools else _ROLES
     more = _OF_TOOLS.get(role) if tools and isinstance(role, str) else None
-    known = ("role", "content", "name", *([more] if more else ()))
+    known = (*_READ, more) if more else _READ
     for key, content in value.items():
         if key in known or key in _UNREAD or (key in _EMPTY_IN_ANSWERS and is_empty(content)):
             continue
@@ -93,6 +96,9 @@ def _message(value: Any, path: str, *, tools: bool) -> Message:
     return Message(ROLES[role], text_of(content, f"{path}.content"), calls)
 
 
+_ROLES = tuple(ROLES)
+_ROLES_WITH_TOOLS = (*ROLES, TOOL)
+_READ = ("role", "content", "name")
 _OF_TOOLS: Mapping[str, str] = {"assistant": "tool_calls", TOOL: "tool_call_id"}
 """Role → what its messages hold besides."""
 

@@ -1,7 +1,5 @@
 """`x-ratelimit-*`: what is left of a caller's limits, in OpenAI's headers. Pure."""
 
-from collections.abc import Iterator
-
 from server.accounts.limits import Allowance, Standing
 from server.accounts.refusals import RateLimited, Refused
 
@@ -19,7 +17,7 @@ def of_refusal(error: Refused) -> Headers:
     if not isinstance(error, RateLimited):
         return ()
     kind = "tokens" if error.limit == "tokens_per_minute" else "requests"
-    return tuple(_pairs(kind, Allowance(error.cap, error.remaining, error.reset_ms)))
+    return _pairs(kind, Allowance(error.cap, error.remaining, error.reset_ms))
 
 
 def duration(milliseconds: int) -> str:
@@ -31,6 +29,9 @@ def duration(milliseconds: int) -> str:
     return f"{minutes}m{seconds}s" if minutes else f"{seconds}s"
 
 
-def _pairs(kind: str, allowance: Allowance) -> Iterator[tuple[bytes, bytes]]:
-    for name, value in (("limit", allowance.limit), ("remaining", allowance.remaining), ("reset", duration(allowance.reset_ms))):
-        yield f"x-ratelimit-{name}-{kind}".encode(), str(value).encode()
+def _pairs(kind: str, allowance: Allowance) -> Headers:
+    limit, remaining, reset = _NAMES[kind]
+    return ((limit, b"%d" % allowance.limit), (remaining, b"%d" % allowance.remaining), (reset, duration(allowance.reset_ms).encode()))
+
+
+_NAMES = {kind: tuple(f"x-ratelimit-{name}-{kind}".encode() for name in ("limit", "remaining", "reset")) for kind in ("requests", "tokens")}

@@ -84,8 +84,11 @@ class PromptMeter:
         return shown + (len(json.dumps(toolbox.told())) if toolbox else 0) <= PIECE
 
     def _plain_message(self, message: Message) -> Message:
+        content = self._plain_text(message.content)
+        if not message.calls:
+            return message if content == message.content else replace(message, content=content)
         calls = tuple(replace(call, arguments=self._plain_value(call.arguments)) for call in message.calls)
-        return Message(message.role, self._plain_text(message.content), calls, message.call_id)
+        return replace(message, content=content, calls=calls)
 
     def _plain_tool(self, tool: Tool) -> Tool:
         return replace(tool, description=self._plain_value(tool.description), parameters=self._plain_value(tool.parameters))
@@ -140,7 +143,7 @@ def _turn(message: Message) -> dict[str, Any]:
 
 
 def _length_of_calls(message: Message) -> int:
-    return sum(len(json.dumps(call.arguments)) for call in message.calls)
+    return sum(len(json.dumps(call.arguments)) for call in message.calls) if message.calls else 0
 
 
 def _pieces(text: str) -> Iterator[str]:
