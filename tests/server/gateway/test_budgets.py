@@ -33,7 +33,9 @@ _numbers = count()
 
 @pytest.fixture(scope="module")
 def settings(settings: GatewaySettings) -> GatewaySettings:
-    return settings.model_copy(update={"price_prompt": Decimal(1), "price_completion": Decimal(2)})
+    """And patient: two hundred callers at a time on a machine that has other things to do."""
+    prices = {"price_prompt": Decimal(1), "price_completion": Decimal(2)}
+    return settings.model_copy(update={**prices, "body_timeout": 120.0, "key_trust": 600.0})
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +112,7 @@ class Wave:
 
     async def broken(self) -> None:
         """Until each of them is refused or with the engine."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while self.admitted + len(self.refusals) < CALLERS:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
