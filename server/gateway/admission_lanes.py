@@ -14,6 +14,11 @@ QUANTUM = 16384.0
 """Within how much, in tokens of a prompt, communities count as having had the same while slots are short."""
 
 
+LONG, EACH = 8, 0.1
+"""An adapter is let into a slot as if it had come so many seconds later for each request that waits for it, up to so many: one with a short
+queue is soon done with its slot."""
+
+
 @dataclass(eq=False, slots=True)
 class Place:
     """One request, from its arrival until it is finished or gives up."""
@@ -61,6 +66,11 @@ class Adapter:
         """About how much the community that is next to have it has had; infinity if nobody waits."""
         lane = self.ranking.first() if self.waiting else None
         return math.inf if lane is None else lane.share.counter // QUANTUM
+
+    @property
+    def rank(self) -> float:
+        """By when it waits, and for how much: of those whose communities have had about the same, the lowest is next to have a slot."""
+        return self.since + EACH * min(LONG, self.waiting)
 
     @property
     def next_arrived(self) -> float:
@@ -129,8 +139,8 @@ class Ranking:
 class Outsiders:
     """Adapters that somebody waits for and that hold no slot, in the order in which they come to have one.
 
-    That is by how long they have waited, among those whose communities have had about as much; one that has had more comes later. Else a
-    community with many adapters would have a seat for each of them, whatever it has had.
+    That is by how long they have waited, and for how much, among those whose communities have had about as much; one that has had more
+    comes later. Else a community with many adapters would have a seat for each of them, whatever it has had.
     """
 
     def __init__(self) -> None:
@@ -147,7 +157,7 @@ class Outsiders:
         self.moved(adapter)
 
     def moved(self, adapter: Adapter) -> None:
-        """What its communities have had fell."""
+        """What its communities have had fell, or its queue is shorter."""
         heappush(self._heap, self._entry(adapter))
         if len(self._heap) > 2 * self._count + 64:
             self._heap = [entry for entry in self._heap if entry[3].turn == entry[2]]
@@ -160,10 +170,10 @@ class Outsiders:
     def first(self) -> Adapter | None:
         heap = self._heap
         while heap:
-            quantum, _, turn, adapter = heap[0]
+            quantum, rank, turn, adapter = heap[0]
             if adapter.turn != turn:
                 heappop(heap)
-            elif adapter.quantum == quantum:
+            elif adapter.quantum == quantum and adapter.rank == rank:
                 return adapter
             else:
                 heapreplace(heap, self._entry(adapter))
@@ -172,7 +182,7 @@ class Outsiders:
     def _entry(self, adapter: Adapter) -> tuple[float, float, int, Adapter]:
         self._turns += 1
         adapter.turn = self._turns
-        return adapter.quantum, adapter.since, adapter.turn, adapter
+        return adapter.quantum, adapter.rank, adapter.turn, adapter
 
 
 class Lanes:
@@ -225,15 +235,18 @@ class Lanes:
         place.waits = False
         adapter.waiting -= 1
         self.waiting -= 1
-        if lane.places:
+        if not lane.places:
+            lane.entry += 1
+            del adapter.lanes[share]
+            of_share = self._lanes[share]
+            del of_share[adapter]
+            if not of_share:
+                del self._lanes[share]
+        if adapter.in_flight or adapter.name is None:
             return
-        lane.entry += 1
-        del adapter.lanes[share]
-        of_share = self._lanes[share]
-        del of_share[adapter]
-        if not of_share:
-            del self._lanes[share]
-        if not adapter.waiting and not adapter.in_flight and adapter.name is not None:
+        if adapter.waiting:
+            self.outsiders.moved(adapter)
+        else:
             self.outsiders.drop(adapter)
             del self._adapters[adapter.name]
 

@@ -15,6 +15,9 @@ USUAL_ANSWER = 64.0
 """Tokens that an answer is taken to have before there was one."""
 LEAD = 256.0
 """How far the clock may be ahead, in tokens of a prompt."""
+CREDIT = 1024.0
+"""How far behind the clock, in tokens of a prompt, a community may come back that still has requests at the engine: its callers did not go
+away, they took a moment to ask again."""
 LEARNING = 0.2
 KEPT = 256
 """Communities that are remembered beyond twice those that matter."""
@@ -68,9 +71,9 @@ class Shares:
         return share
 
     def joined(self, share: Share) -> None:
-        """One more of it waits. Who had nothing waiting has no credit left over from then."""
+        """One more of it waits. Who had nothing waiting has no credit left over from then, or little if it was being served."""
         if not share.waiting:
-            share.counter = max(share.counter, self.clock)
+            share.counter = max(share.counter, self.clock - (CREDIT if share.in_flight else 0.0))
             self.weight += share.weight
         share.waiting += 1
 

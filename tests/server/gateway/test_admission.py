@@ -8,6 +8,7 @@ from server.gateway.admission import Admission, Bounds, Ticket
 from server.gateway.admission_errors import QueueFull, ShareFull
 from server.gateway.admission_lanes import Place
 from server.gateway.admission_seats import SPARE
+from server.gateway.admission_shares import CREDIT
 
 
 def ticket(community: str, adapter: str | None = None, *, deadline: float | None = None, weight: float = 1.0, tokens: int = 100) -> Ticket:
@@ -124,7 +125,8 @@ def test_an_adapter_without_a_slot_is_let_in_though_those_with_one_are_asked_for
     """One of them is drained after a bounded wait, and comes back later."""
     admission = Admission(Bounds(slots=1, batch=4, longest_swap=2.0))
     now, running, waited = 0.0, list[Place](), None
-    admission.arrive(ticket("hot", "hot"), now)
+    for _ in range(2):
+        admission.arrive(ticket("hot", "hot"), now)
     running += let_in(admission, now)
     outsider = admission.arrive(ticket("cold", "cold"), 0.05)
     while waited is None and now < 60:
@@ -180,13 +182,43 @@ def test_while_slots_are_short_whoever_came_first_is_served_first() -> None:
 
     def served(*outsiders: str) -> list[str]:
         admission = Admission(Bounds(slots=2, batch=2, shortest_swap=90.0, longest_swap=90.0))
-        for name in ("a", "b", "a", "b", "a", "b", *outsiders):
+        for name in ("a", "b", "a", "b", "a", "b"):
             admission.arrive(ticket(name, name, tokens=200 if name == "a" else 100), 0.0)
-        finish(admission, let_in(admission)[0], 1.0)
+        running = let_in(admission)
+        for name in outsiders:
+            admission.arrive(ticket(name, name), 0.5)
+        finish(admission, running[0], 1.0)
         return names(let_in(admission, 1.0))
 
     assert served("c") == ["a"]
     assert served() == ["b"]
+
+
+def test_who_takes_a_moment_to_ask_again_loses_nothing_by_it() -> None:
+    """Eight callers have as much as forty-eight, though for a moment none of them waits; more than a little they do not save up."""
+    admission = Admission(Bounds(slots=1, batch=2))
+    for name in ("few", "many", "many", "many", "many", "many", "many"):
+        admission.arrive(ticket(name, tokens=400), 0.0)
+    running = let_in(admission)
+    assert names(running) == ["few", "many", "many", "many"]
+    admission.arrive(ticket("few", tokens=400), 0.1)
+    assert admission.shares.clock - admission.shares.counters()["few"] == CREDIT
+    finish(admission, running[1], 1.0)
+    assert names(let_in(admission, 1.0)) == ["few"]
+
+
+@pytest.mark.parametrize(("leaving", "first"), [(0, "short"), (4, "long")])
+def test_a_short_queue_has_a_slot_before_a_long_one_that_came_a_little_earlier(leaving: int, first: str) -> None:
+    """It is soon done with it. What has left the long queue meanwhile counts no more."""
+    admission = Admission(Bounds(slots=1, batch=8))
+    admission.arrive(ticket("resident", "resident"), 0.0)
+    running = let_in(admission)
+    long = [admission.arrive(ticket("long", "long"), 1.0) for _ in range(5)]
+    admission.arrive(ticket("short", "short"), 1.2)
+    for place in long[:leaving]:
+        admission.leave(place)
+    finish(admission, running[0], 1.3)
+    assert names(let_in(admission, 1.3))[0] == first
 
 
 def test_a_drain_ends_when_nobody_needs_the_slot_any_more() -> None:
