@@ -18,7 +18,7 @@ from server.fleet.local import LocalEngine
 from server.fleet.remote import RemoteEngine
 from server.fleet.sleeping import SleepingEngine
 from server.fleet.watchdog import Watchdog
-from server.gateway.admission import Bounds
+from server.gateway.admission.policy import Bounds
 from server.gateway.settings import GatewaySettings, Mode
 
 FEW_SLOTS = 4

@@ -23,8 +23,8 @@ from server.engine.settings import EngineSettings
 from server.engines import COMMAND, bounds, build_engine, build_fleet, habit
 from server.fleet import leftovers
 from server.fleet.fleet import Fleet
+from server.gateway.admission.gate import Gate
 from server.gateway.app import create_app
-from server.gateway.gate import Gate
 from server.gateway.protocol import server_config
 from server.gateway.server import Server
 from server.gateway.settings import GatewaySettings

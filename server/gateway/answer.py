@@ -8,10 +8,10 @@ from collections.abc import Coroutine
 
 from adapters.registry import BASE
 from server.fleet.fleet import Fleet
-from server.gateway.admission import Ticket
-from server.gateway.admission_errors import Refused
+from server.gateway.admission.errors import Refused
+from server.gateway.admission.gate import Admission, Gate
+from server.gateway.admission.policy import Ticket
 from server.gateway.errors import EngineLost, GatewayError, Stopping
-from server.gateway.gate import Admission, Gate
 from server.gateway.leases import Leased
 from server.gateway.metering import Metered, Order
 from server.gateway.record import CALLER_GONE, Record, Waits

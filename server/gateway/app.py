@@ -13,14 +13,14 @@ from server.accounts import KeyStore, KeysUnavailable
 from server.accounts.books import Books
 from server.accounts.cloud_events import Seal
 from server.fleet.fleet import Fleet
-from server.gateway.admin import build_admin_router
-from server.gateway.admin_rights import Rights
+from server.gateway.admin.rights import Rights
+from server.gateway.admin.routes import build_admin_router
+from server.gateway.admission.gate import Gate
+from server.gateway.apis.public_document import public_document
 from server.gateway.budget_routes import build_budget_router
 from server.gateway.errors import RegistryUnavailable
 from server.gateway.front import Front
-from server.gateway.gate import Gate
 from server.gateway.parts import Parts, make_parts
-from server.gateway.public_document import public_document
 from server.gateway.registry import Registry
 from server.gateway.routes import build_router, install_error_handlers
 from server.gateway.settings import GatewaySettings

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from server.accounts import Principal, Scope
+from server.gateway.admin.limit_desk import LimitDesk
+from server.gateway.admin.money_schemas import state_document
 from server.gateway.auth import Authenticator
 from server.gateway.errors import ModelNotFound
-from server.gateway.limit_desk import LimitDesk
-from server.gateway.money_schemas import state_document
 
 
 def build_budget_router(*, authenticator: Authenticator, desk: LimitDesk, currency: str) -> APIRouter:

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from server.gateway.messages import Message, Prompt
+from server.gateway.apis.messages import Message, Prompt
 
 START_CHARACTERS = 256
 START_TOKENS = 64

@@ -14,18 +14,19 @@ from server.accounts import Principal, Scope
 from server.fleet.engine import EngineState
 from server.fleet.fleet import Fleet
 from server.gateway.answer import Answers, while_connected
-from server.gateway.apis import Api, Names, Spoken
+from server.gateway.apis.api import Api, Names, Spoken
+from server.gateway.apis.evaluation import check_work
+from server.gateway.apis.messages import Prompt
+from server.gateway.apis.parse import Generation, engine_body
+from server.gateway.apis.tools import Toolbox
 from server.gateway.auth import Authenticator
 from server.gateway.body import CallerGone, read_body
 from server.gateway.canary import conversation_key
 from server.gateway.directory import Directory, Target
 from server.gateway.errors import ContextLengthExceeded, MethodNotAllowed
-from server.gateway.evaluation import check_work
 from server.gateway.idempotency import REPLAYED, Answered, read_key
 from server.gateway.leases import read_deadline
-from server.gateway.messages import Prompt
 from server.gateway.metering import DEGRADED_TOKENS, Metered, Metering, Order
-from server.gateway.parse import Generation, engine_body
 from server.gateway.record import CALLER_GONE, SCOPE_KEY, Record
 from server.gateway.relay import Call
 from server.gateway.reply import Receive, Reply, Send
@@ -34,7 +35,6 @@ from server.gateway.salts import Salts
 from server.gateway.settings import GatewaySettings
 from server.gateway.strict_json import read_object
 from server.gateway.tokens import PromptMeter
-from server.gateway.tools import Toolbox
 from server.gateway.transcript import Transcript
 
 

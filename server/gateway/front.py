@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
-from server.gateway.error_shape import OPENAI_ERRORS, ErrorShape
+from server.gateway.apis.error_shape import OPENAI_ERRORS, ErrorShape
 from server.gateway.errors import WENT_WRONG, GatewayError, HeadTooLarge, InternalError
 from server.gateway.metrics import Metrics
 from server.gateway.record import SCOPE_KEY, Record

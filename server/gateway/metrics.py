@@ -6,10 +6,10 @@ from prometheus_client.registry import Collector
 
 from server.fleet.engine import EngineState
 from server.fleet.fleet import Fleet
+from server.gateway.admin.verdict import Outcome
+from server.gateway.admission.gate import Gate
 from server.gateway.directory import Directory
-from server.gateway.gate import Gate
 from server.gateway.record import Record
-from server.gateway.verdict import Outcome
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -10,32 +10,32 @@ from adapters.registry import Base
 from server.accounts import ConfiguredKey, KeyRing, KeyStore, Own
 from server.accounts.books import Books
 from server.fleet.fleet import Fleet
+from server.gateway.admin.form import largest_weights
+from server.gateway.admin.key_desk import KeyDesk
+from server.gateway.admin.limit_desk import LimitDesk
+from server.gateway.admin.moves import Moves
+from server.gateway.admin.trial import Trial
+from server.gateway.admin.uploads import Uploads
+from server.gateway.admission.gate import Gate
 from server.gateway.answer import Answers
-from server.gateway.apis import Api, build_apis
+from server.gateway.apis.api import Api, build_apis
+from server.gateway.apis.parse import TEMPLATE_WITHOUT_TOOLS, TOOLS_ARE_OFF
 from server.gateway.auth import Authenticator
 from server.gateway.book_metrics import BooksCollector
 from server.gateway.completions import Completions
 from server.gateway.directory import Directory
 from server.gateway.foresight import Foresight
-from server.gateway.form import largest_weights
-from server.gateway.gate import Gate
 from server.gateway.idempotency import Answered
-from server.gateway.key_desk import KeyDesk
-from server.gateway.limit_desk import LimitDesk
 from server.gateway.lives import Lives
 from server.gateway.loader import Loader
 from server.gateway.metering import Metering
 from server.gateway.metrics import Metrics
-from server.gateway.moves import Moves
-from server.gateway.parse import TEMPLATE_WITHOUT_TOOLS, TOOLS_ARE_OFF
 from server.gateway.readiness import Readiness
 from server.gateway.registry import Registry
 from server.gateway.salts import Salts
 from server.gateway.settings import GatewaySettings
 from server.gateway.state_clock import StateClock
 from server.gateway.tokens import PromptMeter
-from server.gateway.trial import Trial
-from server.gateway.uploads import Uploads
 from server.gateway.upstream import Upstream
 from server.gateway.warmer import Warmer
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from server.gateway.gate import Later, Timer, call_later
+from server.gateway.admission.gate import Later, Timer, call_later
 
 
 class Patience:

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
-from server.gateway.error_shape import OPENAI_ERRORS, ErrorShape
+from server.gateway.apis.error_shape import OPENAI_ERRORS, ErrorShape
 from server.gateway.errors import GatewayError
 from server.gateway.patience import Patience
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import uvicorn
 
 from server.fleet.fleet import Fleet
-from server.gateway.gate import Gate
+from server.gateway.admission.gate import Gate
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 POLL_SECONDS = 0.05

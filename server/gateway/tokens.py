@@ -18,9 +18,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
 from adapters.registry import BaseError
+from server.gateway.apis.messages import TOOL, Message, Prompt, are_tokens
+from server.gateway.apis.tools import Tool, Toolbox, ToolCall
 from server.gateway.errors import InvalidRequest
-from server.gateway.messages import TOOL, Message, Prompt, are_tokens
-from server.gateway.tools import Tool, Toolbox, ToolCall
 
 PIECE = 16_384
 """Characters tokenized at once while a long prompt is measured."""

@@ -7,8 +7,8 @@ from adapters import registry
 from server.accounts import errors as accounts
 from server.accounts import refusals as ledger
 from server.fleet import errors as fleet
-from server.gateway import admission_errors as gate
 from server.gateway import errors
+from server.gateway.admission import errors as gate
 from server.gateway.rate_headers import of_refusal
 
 

@@ -17,9 +17,9 @@ from openai import OpenAI
 from openai.types.chat import ChatCompletionMessageParam
 from pydantic import BaseModel, Field
 
-from server.gateway.messages import Message
+from server.gateway.apis.messages import Message
+from server.gateway.apis.tools import Choice, Tool, Toolbox, ToolCall
 from server.gateway.tokens import PromptMeter
-from server.gateway.tools import Choice, Tool, Toolbox, ToolCall
 from tests.end_to_end.stack import API_KEY, Stack, start_stack
 from tests.tool_template import TOOL_TEMPLATE
 

@@ -18,7 +18,7 @@ from adapters.training.rendering import Lesson, Renderer, evened, lessons
 from server.engine.argv import engine_argv
 from server.engine.machine import Machine
 from server.engine.settings import EngineSettings
-from server.gateway.messages import Message
+from server.gateway.apis.messages import Message
 from server.gateway.tokens import PromptMeter
 from tests.adapters.training.lessons import SAID
 from tests.adapters.training.templates import OTHER_END, QWEN3

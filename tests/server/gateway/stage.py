@@ -25,9 +25,9 @@ from server.fleet.engine import Cause, Endpoint, EngineState, Failure
 from server.fleet.fake import ManualTime, ScriptedEngine
 from server.fleet.fleet import Fleet
 from server.fleet.lifecycle import Policy
-from server.gateway.admission import Bounds
+from server.gateway.admission.gate import Gate
+from server.gateway.admission.policy import Bounds
 from server.gateway.app import create_app
-from server.gateway.gate import Gate
 from server.gateway.protocol import server_config
 from server.gateway.registry import Registry
 from server.gateway.server import Server as GatewayServer

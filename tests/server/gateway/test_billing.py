@@ -13,7 +13,7 @@ import pytest
 
 from loadtests.fake_engine import CHAT, TEXT, Fault
 from server.fleet.engine import EngineState
-from server.gateway.apis import MESSAGES, RESPONSES
+from server.gateway.apis.api import MESSAGES, RESPONSES
 from server.gateway.settings import GatewaySettings
 from tests.server.accounts.ledger.desk import assert_adds_up, fetch, until
 from tests.server.gateway.stage import CHAT_KEY, Stage

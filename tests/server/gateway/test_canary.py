@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.gateway.apis.messages import Message, Prompt
 from server.gateway.canary import START_CHARACTERS, START_TOKENS, conversation_key, takes_canary
-from server.gateway.messages import Message, Prompt
 
 KEYS = [f"user:{number}" for number in range(10_000)]
 SYSTEM, HELLO = Message("system", "be brief"), Message("user", "hello")

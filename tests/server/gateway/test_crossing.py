@@ -17,8 +17,8 @@ import pytest
 
 from adapters.registry import Base
 from loadtests.fake_engine import Fault
-from server.gateway.admission import Bounds
-from server.gateway.apis import CHAT, MESSAGES, RESPONSES, TEXT
+from server.gateway.admission.policy import Bounds
+from server.gateway.apis.api import CHAT, MESSAGES, RESPONSES, TEXT
 from server.gateway.settings import GatewaySettings
 from server.log import JsonLines
 from tests.server.accounts.ledger.desk import fetch, until

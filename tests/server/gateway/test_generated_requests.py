@@ -17,7 +17,7 @@ from schemathesis import Case
 from schemathesis.core.result import Ok
 from schemathesis.generation import GenerationMode
 
-from server.gateway.apis import CHAT, MESSAGES, RESPONSES, TEXT
+from server.gateway.apis.api import CHAT, MESSAGES, RESPONSES, TEXT
 from tests.server.gateway.drawn import drawn
 from tests.server.gateway.stage import ADMIN, CHAT_KEY, EVALUATE_KEY, Stage
 

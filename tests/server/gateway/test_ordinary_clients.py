@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from server.gateway.parameters import NEUTRAL_CHAT, NEUTRAL_COMPLETION
+from server.gateway.apis.parameters import NEUTRAL_CHAT, NEUTRAL_COMPLETION
 from tests.server.gateway.stage import Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

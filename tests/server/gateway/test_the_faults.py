@@ -19,7 +19,7 @@ import pytest
 
 from adapters.registry import Base
 from loadtests.fake_engine import FakeSettings, Fault, Voice
-from server.gateway.admission import Bounds
+from server.gateway.admission.policy import Bounds
 from server.gateway.settings import GatewaySettings
 from tests.adapters.registry.test_crashes import compiled, crash
 from tests.server.accounts.ledger.desk import assert_adds_up, fetch

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from adapters.registry import Base, BaseError
+from server.gateway.apis.messages import Message
+from server.gateway.apis.tools import Choice, Tool, Toolbox, ToolCall
 from server.gateway.errors import InvalidRequest
-from server.gateway.messages import Message
 from server.gateway.tokens import PIECE, PromptMeter
-from server.gateway.tools import Choice, Tool, Toolbox, ToolCall
 from tests.server.gateway.stage import SPECIAL, read_tiny_base
 from tests.tool_template import TOOL_TEMPLATE
 

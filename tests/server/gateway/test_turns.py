@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 
 from adapters.registry import Base
-from server.gateway.admission import Bounds
-from server.gateway.admission_seats import SPARE
+from server.gateway.admission.policy import Bounds
+from server.gateway.admission.seats import SPARE
 from server.gateway.settings import GatewaySettings
 from tests.server.gateway.stage import Stage, open_stage
 

@@ -13,8 +13,8 @@ from server.fleet.engine import Endpoint, EngineState
 from server.fleet.fake import ScriptedEngine
 from server.fleet.fleet import Fleet
 from server.fleet.lifecycle import Policy
+from server.gateway.admission.gate import Gate
 from server.gateway.directory import Directory
-from server.gateway.gate import Gate
 from server.gateway.loader import Loader
 from server.gateway.metrics import Metrics
 from server.gateway.upstream import Upstream

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import strategies as st
 
 from loadtests.fake_engine import Received
-from server.gateway.apis import CHAT, MESSAGES, RESPONSES, TEXT
-from server.gateway.parameters import MAX_BIASES, MAX_CHOICES, MAX_LOGPROBS, MAX_STOPS
+from server.gateway.apis.api import CHAT, MESSAGES, RESPONSES, TEXT
+from server.gateway.apis.parameters import MAX_BIASES, MAX_CHOICES, MAX_LOGPROBS, MAX_STOPS
 from tests.server.gateway.drawn import drawn
 from tests.server.gateway.stage import CONTEXT, Stage
 from tests.server.gateway.test_bad_input import UNKNOWN
