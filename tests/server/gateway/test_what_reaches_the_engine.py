@@ -12,6 +12,7 @@ import pytest
 from hypothesis import strategies as st
 
 from loadtests.fake_engine import Received
+from server.gateway.apis import anthropic_request
 from server.gateway.apis.api import CHAT, MESSAGES, RESPONSES, TEXT
 from server.gateway.apis.parameters import MAX_BIASES, MAX_CHOICES, MAX_LOGPROBS, MAX_STOPS
 from tests.server.gateway.drawn import drawn
@@ -156,7 +157,7 @@ def look(received: Received, engine_names: set[str]) -> None:
     assert body.get("n", 1) <= MAX_CHOICES
     assert (body.get("logprobs") or 0) <= MAX_LOGPROBS
     assert body.get("top_logprobs", 0) <= MAX_LOGPROBS
-    assert len(body.get("stop", ())) <= MAX_STOPS
+    assert len(body.get("stop", ())) <= max(MAX_STOPS, anthropic_request.MAX_STOPS)
     assert len(body.get("logit_bias", ())) <= MAX_BIASES
     assert body.get("stream_options", {}).keys() <= STREAMED
     assert headers.keys() <= HEADS
