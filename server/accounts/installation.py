@@ -77,7 +77,10 @@ async def _ensure(store: KeyStore, path: Path, own: Own) -> Kept:
         if await _opens(store, key_id):
             return Kept(text, is_new=False)
     if not _is_wanted(own, await store.list(), store.now()):
-        return Kept("", is_new=False)
+        # Another process of this home may have kept and made it since the file was read.
+        text = await asyncio.to_thread(read_kept, path)
+        key_id = parse_key(text)
+        return Kept(text if key_id is not None and await _opens(store, key_id) else "", is_new=False)
     if text:
         await asyncio.to_thread(path.unlink, missing_ok=True)
     text = await asyncio.to_thread(keep, path, make_key().text)
