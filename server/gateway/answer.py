@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Coroutine
 
 from adapters.registry import BASE
+from server.fleet.engine import EngineState
 from server.fleet.fleet import Fleet
 from server.gateway.admission.errors import Refused
 from server.gateway.admission.gate import Admission, Gate
@@ -82,10 +83,16 @@ class Answers:
 
     async def _admitted(self, call: Call, metered: Metered, reply: Reply, record: Record, *, until: float) -> None:
         deadline = until - asyncio.get_running_loop().time()
-        record.waits = Waits.TURN
+        # Whoever comes to an engine that is not ready waits for it, in whichever queue.
+        is_ready = self._fleet.state is EngineState.READY
+        record.waits = Waits.TURN if is_ready else Waits.ENGINE
         try:
             async with self._gate.enter(ticket(call, metered, deadline)) as admission:
-                record.waits, record.queued = None, admission.waited
+                record.waits = None
+                if is_ready:
+                    record.queued = admission.waited
+                else:
+                    record.note_wait(admission.waited)
                 await self._ask(call, metered, admission, reply, record, until=until)
         except Refused as refused:
             raise from_gate(refused) from refused

@@ -76,7 +76,7 @@ class Record:
             told += of_standing(self.standing)
         if self.woke:
             told.append((b"x-troupe-wake", b"true"))
-            if self.waited is not None:
+            if self.waited is not None and self.waits is None:  # else it is not over
                 told.append((b"x-troupe-wake-seconds", b"%.3f" % self.waited))
         return told
 

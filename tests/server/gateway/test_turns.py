@@ -148,3 +148,15 @@ async def test_a_deadline_counts_in_the_queue(few: Stage, model: str) -> None:
     assert (late.status_code, late.json()["error"]["code"]) == (503, "deadline_exceeded")
     few.speaks.set()
     await asyncio.gather(*running)
+
+
+async def test_whoever_waits_for_his_turn_at_a_sleeping_engine_waits_for_a_wake(few: Stage) -> None:
+    """And is told so, like those who are the first to get it."""
+    await few.sleep()
+    few.engine.hold()
+    asking = [ask(few) for _ in range(SEATS + 2)]
+    await queued(few, 2)
+    few.engine.release()
+    answers = await asyncio.gather(*asking)
+    assert {(each.status_code, each.headers["x-troupe-wake"]) for each in answers} == {(200, "true")}
+    assert all("x-troupe-wake-seconds" in each.headers for each in answers)
