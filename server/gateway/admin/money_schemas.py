@@ -125,15 +125,6 @@ class UsageReport(Document):
     total: dict[str, Any]
 
 
-class OwnUsage(Document):
-    """What a key, and the communities that it is for, have used of their limits."""
-
-    object: Literal["usage"]
-    currency: str
-    key: State
-    communities: dict[str, State]
-
-
 def terms_document(terms: Terms) -> dict[str, Any]:
     limits = terms.limits
     return {
