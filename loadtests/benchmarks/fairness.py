@@ -41,7 +41,7 @@ TRIES = 2
 Ways = Mapping[str, Way]
 Found = Mapping[str, Figures]
 NOTHING: Mapping[str, str] = {}
-FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 class Bench:
@@ -139,6 +139,8 @@ def read_demo(context: click.Context, parameter: click.Parameter, text: str) -> 
 @click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write every counted round, as it comes.")
 def main(base: Path, rounds: int, scale: float, only: str, peers: Path, without_peers: bool, json_path: Path | None) -> None:
     """Measure, and print tables: median (smallest–largest) of the rounds, and of what they compare within each."""
+    if not without_peers and not peers.is_dir():
+        raise click.UsageError(f"{peers} is not there: run `make bench-fairness`, which installs the peers, or --without-peers.")
     end_like_ctrl_c()
     kept: Kept = {}
     dropped = 0
