@@ -1,0 +1,37 @@
+"""Who does not want to be part of it. A no holds wherever this bot listens, from the moment it is said."""
+
+import sqlite3
+
+from clients.discord_bot.store.file import StateFile
+from clients.discord_bot.store.words import forget_words_of
+
+
+class People:
+    def __init__(self, file: StateFile) -> None:
+        self._file = file
+
+    async def opt_out(self, person: int, at: float) -> bool:
+        """Their reactions and every kept conversation with them are deleted. False if they were out already, and then it is done again."""
+
+        def work(db: sqlite3.Connection) -> bool:
+            fresh = db.execute("INSERT OR IGNORE INTO opted_out VALUES (?, ?)", (person, at)).rowcount == 1
+            forget_words_of(db, person)
+            reacted = "SELECT message, take FROM parts WHERE sent IN (SELECT sent FROM reactions WHERE person = ?)"
+            db.execute(f"UPDATE answers SET changed_at = ? WHERE (message, take) IN ({reacted})", (at, person))  # noqa: S608
+            db.execute("DELETE FROM reactions WHERE person = ?", (person,))
+            return fresh
+
+        return await self._file.do(work)
+
+    async def opt_in(self, person: int) -> bool:
+        """Whether they were out. What was deleted does not come back."""
+        return await self._file.do(lambda db: db.execute("DELETE FROM opted_out WHERE person = ?", (person,)).rowcount == 1)
+
+    async def is_out(self, person: int) -> bool:
+        return bool(await self.out_among([person]))
+
+    async def out_among(self, people: list[int]) -> frozenset[int]:
+        """Those of `people` who opted out."""
+        marks = ", ".join("?" * len(people))
+        statement = f"SELECT person FROM opted_out WHERE person IN ({marks})"  # noqa: S608 - question marks
+        return frozenset(row[0] for row in await self._file.do(lambda db: db.execute(statement, people).fetchall()))
