@@ -19,7 +19,7 @@ import numpy as np
 from glin_profanity import Filter
 from profanity_check import profanity_check
 
-from adapters.curation.privacy.slurs import harmless, slurs
+from adapters.slurs import harmless, slurs
 
 THRESHOLD = 0.9
 """Of the score, for strict."""

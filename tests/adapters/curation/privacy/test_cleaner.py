@@ -16,9 +16,9 @@ from adapters.curation.privacy.cleaner import LONGEST, SOMEBODY, TOO_LONG, TextC
 from adapters.curation.privacy.consent import Consent
 from adapters.curation.privacy.key import Key
 from adapters.curation.privacy.people import CommunityPeople
-from adapters.curation.privacy.slurs import slurs
 from adapters.curation.privacy.toxicity import Level, ToxicityFilter
 from adapters.curation.seams import Cleaner
+from adapters.slurs import slurs
 from tests.adapters.curation.privacy.chat import BANTER
 
 KEY = Key(b"k" * 32)

@@ -10,8 +10,8 @@ from adapters.curation.privacy.identity import Network, qualified
 from adapters.curation.privacy.key import Key
 from adapters.curation.privacy.people import CommunityPeople
 from adapters.curation.privacy.pseudonyms import SYLLABLES, Pseudonyms
-from adapters.curation.privacy.slurs import slurs
 from adapters.curation.seams import People
+from adapters.slurs import slurs
 
 KEY = Key(b"k" * 32)
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from profanity_check import predict_prob
 
-from adapters.curation.privacy.slurs import harmless, packed, slurs
 from adapters.curation.privacy.toxicity import Level, OfflineScorer, ToxicityFilter, toxicity_score
+from adapters.slurs import harmless, packed, slurs
 from tests.adapters.curation.privacy.chat import BANTER
 
 SLURS, STRICT, SCORER = ToxicityFilter(Level.SLURS), ToxicityFilter(Level.STRICT), OfflineScorer()

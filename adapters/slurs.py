@@ -1,5 +1,6 @@
 """The slurs that are refused, packed so that nobody has to read them who only reads this repository.
 
+Light and pure: what a community's voice may learn and what the bot may say are read against the same list.
 Words that name a group in order to demean it, in a few languages; no swearing. Left out are words that are as often harmless, that
 groups use for themselves, or that are also names. `packed` makes the packed form; `tests/` show what is caught and what is not.
 """
@@ -27,12 +28,12 @@ _HARMLESS = (
 
 def slurs() -> tuple[str, ...]:
     """In small letters, with their plurals."""
-    return _unpacked(_SLURS)
+    return unpacked(_SLURS)
 
 
 def harmless() -> tuple[str, ...]:
     """Phrases in which such a word means something else: an animal, a crack."""
-    return _unpacked(_HARMLESS)
+    return unpacked(_HARMLESS)
 
 
 def packed(words: Iterable[str]) -> str:
@@ -40,5 +41,6 @@ def packed(words: Iterable[str]) -> str:
     return base64.b64encode(zlib.compress("\n".join(words).encode(), 9)).decode()
 
 
-def _unpacked(text: str) -> tuple[str, ...]:
+def unpacked(text: str) -> tuple[str, ...]:
+    """The words that `packed` made this of."""
     return tuple(zlib.decompress(base64.b64decode(text)).decode().split("\n"))
