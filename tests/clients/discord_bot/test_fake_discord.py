@@ -156,6 +156,7 @@ async def test_what_people_do_to_messages_is_told() -> None:
     """Edits, reactions given and taken back, deletions; in threads as in channels."""
     async with discord_running() as fake, _listening(fake) as client:
         message = await fake.say("tpyo")
+        await client.has_heard("tpyo")
         await fake.edit(message, "typo")
         await fake.react(message, "👍", who=BOB)
         await fake.react(message, "👍", who=BOB, removed=True)
