@@ -26,7 +26,7 @@ STALE_UPLOAD, STALE_REMOVAL = timedelta(days=1), timedelta(minutes=10)
 """How long after its claim a publish or a removal counts as dead."""
 
 _DOCUMENTS = ("training", "report_card")
-_PACKED = (*_DOCUMENTS, "override")
+_PACKED = (*_DOCUMENTS, "override", "lesson")
 """JSON in a column of text, or NULL."""
 _LISTED = [column for column in adapters.c if column.name not in _DOCUMENTS]
 

@@ -43,6 +43,9 @@ class Manifest:
     override: Mapping[str, Any] | None = None
     """Why it may be live though it failed its gates: `why`, `by` and `at`. None where nobody said so."""
 
+    lesson: Mapping[str, Any] | None = None
+    """What callers may know of its training (`lesson.lesson_of`); in lists, too."""
+
     @property
     def engine_name(self) -> str:
         return names.engine_name(self.community, self.digest)

@@ -19,6 +19,7 @@ from adapters.registry.blobs import BlobStore, Staged
 from adapters.registry.errors import BadName, DamagedAdapter, InvalidAdapter, RegistryError, UnknownModel
 from adapters.registry.gates import check_reason
 from adapters.registry.index import DAMAGED, STALE_UPLOAD, Index, Moved, now
+from adapters.registry.lesson import lesson_of
 from adapters.registry.manifest import Manifest, State
 from adapters.registry.names import ALIAS, BASE, CANARY, LIVE, check_community
 from adapters.registry.serving_copy import SERVED_DTYPE, serving_copy
@@ -107,6 +108,7 @@ class Registry:
                 published_at=now(),
                 training=training,
                 report_card=report_card,
+                lesson=lesson_of(training),
             )
             return await self._add(draft, staged)
         finally:

@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKeyConstraint,
 
 from adapters.registry.database import Schema
 
-HEAD = "0002"
+HEAD = "0003"
 
 metadata = MetaData(
     naming_convention={"pk": "pk_%(table_name)s", "fk": "fk_%(table_name)s_%(referred_table_name)s", "ix": "ix_%(column_0_label)s"}
@@ -39,6 +39,7 @@ adapters = Table(
     Column("training", Text),
     Column("report_card", Text),
     Column("override", Text),
+    Column("lesson", Text),
 )
 
 moves = Table(

@@ -8,12 +8,12 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from adapters.registry import BASE, LIVE, BadName, Manifest, ModelRef, RegistryError, Snapshot, State, UnknownModel, parse_model
 from server.gateway.canary import takes_canary
 from server.gateway.errors import ModelNotFound, RegistryUnavailable
+from server.gateway.offer import offer
 from server.gateway.registry import Registry
 
 log = logging.getLogger("troupe.gateway")
@@ -124,11 +124,11 @@ class Directory:
 
     def model(self, model: str, *, within: frozenset[str] | None) -> dict[str, Any]:
         """One entry of `models`, also for a version or an alias. Raises ModelNotFound or RegistryUnavailable."""
-        created, owner = self._started, "troupe"
-        if model != BASE:
-            manifest = self._resolve(model, None, within)
-            created, owner = int(datetime.fromisoformat(manifest.published_at).timestamp()), manifest.community
-        return {"id": model, "object": "model", "created": created, "owned_by": owner}
+        if model == BASE:
+            return {"id": model, "object": "model", "created": self._started, "owned_by": "troupe"}
+        manifest = self._resolve(model, None, within)
+        pointer = self._known().canary(manifest.community)
+        return offer(model, manifest, pointer if model == manifest.community else None)
 
     def is_served(self, manifest: Manifest) -> bool:
         return manifest.state is State.PUBLISHED and manifest.base_fingerprint == self._base_fingerprint

@@ -4,16 +4,15 @@ Without a key a digest of a Discord id hides nothing: there are few enough of th
 community and never leaves its folder; with it goes every link between people and pseudonyms.
 """
 
-import hmac
 import os
 import secrets
 import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 
 from adapters.curation.privacy.errors import BrokenPeople
+from adapters.pseudonyms import keyed_digest
 
 KEY_BYTES = 32
 
@@ -26,8 +25,7 @@ class Key:
 
     def digest(self, purpose: str, value: str) -> bytes:
         """32 bytes."""
-        message = f"{purpose}\0{value}".encode("utf-8", "surrogatepass")
-        return hmac.new(self.secret, message, sha256).digest()
+        return keyed_digest(self.secret, purpose, value)
 
 
 def make_key() -> Key:

@@ -325,15 +325,29 @@ async def test_an_unreachable_server_is_one_sentence() -> None:
 
 
 async def test_what_an_earlier_troupe_wrote_is_kept(index: Index, database_url: str) -> None:
-    """Here one from before there were overrides: its versions and aliases are all there after the next start."""
+    """Here one from before there were overrides and lessons: its versions and aliases are all there after the next start."""
     await publish(index, 1)
     await promote(index, 1)
     before = await index.snapshot()
     database = Database(database_url, SCHEMA)
     async with database.writing() as connection:
-        await connection.execute(text("ALTER TABLE adapters DROP COLUMN override"))
+        for column in ("override", "lesson"):
+            await connection.execute(text(f"ALTER TABLE adapters DROP COLUMN {column}"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     await database.migrate()
     after = await Index(database).snapshot()
     assert (after.versions, after.aliases) == (before.versions, before.aliases)
+    await database.close()
+
+
+async def test_lessons_of_what_was_published_before_are_known_after_the_next_start(index: Index, database_url: str) -> None:
+    """They stand in its training manifest."""
+    await index.add(replace(draft("zizou", number=1), training={"renderer": "turns-1", "dataset": {"train": 7}}), "owner")
+    database = Database(database_url, SCHEMA)
+    async with database.writing() as connection:
+        await connection.execute(text("ALTER TABLE adapters DROP COLUMN lesson"))
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
+    await database.migrate()
+    [manifest] = (await Index(database).snapshot()).manifests("zizou")
+    assert manifest.lesson == {"renderer": "turns-1", "examples": 7}
     await database.close()

@@ -183,3 +183,18 @@ async def test_an_old_look_never_replaces_a_new_one(base: Base) -> None:
             await task
     assert (await late).revision == registry.held.revision
     assert directory.find("zizou", unasked, within=None).adapter == "zizou@2"
+
+
+async def test_the_list_says_what_a_caller_may_know_of_an_adapter(directory: Directory, registry: MemoryRegistry, base: Base) -> None:
+    """Which version answers, since when, how its chats were rendered and how much it learnt; who tries to take its place. No digest."""
+    lesson = {"renderer": "turns-1", "examples": 812, "made_at": "2026-11-01T10:00:00+00:00"}
+    registry.add(replace(manifest(base, "zizou", 3), lesson=lesson), "live")
+    registry.add(manifest(base, "zizou", 2), "canary", share=30)
+    await directory.refresh()
+    entry = directory.model("zizou", within=frozenset({"zizou"}))
+    assert (entry["adapter"], entry["renderer"], entry["published_at"]) == ("zizou@3", "turns-1", "2026-11-20T12:00:00+00:00")
+    assert (entry["canary"], entry["learnt"]) == ({"version": 2, "share": 30}, {"examples": 812, "trained_at": lesson["made_at"]})
+    other = directory.model("zizou@2", within=None)
+    assert (other["adapter"], other["renderer"], other["canary"], other["learnt"]) == ("zizou@2", None, None, None)
+    assert directory.model("base", within=None).keys() == {"id", "object", "created", "owned_by"}
+    assert "sha256" not in str(directory.models(within=None))

@@ -9,8 +9,9 @@ from adapters.curation.privacy.consent import Consent, Mode
 from adapters.curation.privacy.identity import Network, qualified
 from adapters.curation.privacy.key import Key
 from adapters.curation.privacy.people import CommunityPeople
-from adapters.curation.privacy.pseudonyms import SYLLABLES, Pseudonyms
+from adapters.curation.privacy.pseudonyms import Pseudonyms
 from adapters.curation.seams import People
+from adapters.pseudonyms import SYLLABLES
 from adapters.slurs import slurs
 
 KEY = Key(b"k" * 32)
