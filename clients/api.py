@@ -9,6 +9,8 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from clients.deltas import BREAK_HINT, Delta, Usage, usage_of, whole
 from clients.errors import (
     BadKey,
     BadRequest,
@@ -28,7 +31,8 @@ from clients.errors import (
     UnknownModel,
     refusal,
 )
-from clients.sse import COMMENT, Event, events
+from clients.offer import Offer, read_offer
+from clients.sse import events
 
 Message = Mapping[str, str]
 """One chat message: {"role": …, "content": …}."""
@@ -37,30 +41,6 @@ SILENCE_S = 240.0
 """Longest wait for the next byte. An answer that is not streamed may have to wait for its engine to wake, two minutes unless the gateway
 is told otherwise, and is made only then; a streamed one sends comments meanwhile."""
 CONNECT_S = 5.0
-WAKING = "waking"
-"""The gateway's comment in a stream whose engine is not there yet, every few seconds."""
-BREAK_HINT = "The answer is incomplete; ask again."
-
-
-@dataclass(frozen=True)
-class Usage:
-    """Tokens as the gateway counted them."""
-
-    prompt_tokens: int
-    completion_tokens: int
-
-
-@dataclass(frozen=True)
-class Delta:
-    """One step of a streamed answer. `usage` comes once, in a step of its own without text, after the last choice ended."""
-
-    text: str = ""
-    finish_reason: str | None = None
-    usage: Usage | None = None
-    index: int = 0
-    """Which of the `n` choices it belongs to."""
-    waking: bool = False
-    """A step before the first: the gateway says that the engine is still waking up."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +60,14 @@ class Status:
 
     ready: bool
     details: Mapping[str, object]
+    clock: datetime | None = None
+    """What time it is there, to a second; None if it does not say."""
+
+    @property
+    def engine(self) -> str | None:
+        """The engine's state in the gateway's words: "ready", "asleep", "waking" …"""
+        state = self.details.get("engine")
+        return state if isinstance(state, str) else None
 
 
 class Troupe:
@@ -122,10 +110,14 @@ class Troupe:
 
     async def models(self) -> list[str]:
         """The model strings that this key may use, in the gateway's order."""
+        return [offer.name for offer in await self.offers()]
+
+    async def offers(self) -> list[Offer]:
+        """The models that this key may use, with what the gateway tells of each, in its order."""
         body = self._checked(await self._send("GET", "/v1/models"))
         try:
-            return [str(model["id"]) for model in body["data"]]
-        except (KeyError, TypeError) as exc:
+            return [read_offer(entry) for entry in body["data"]]
+        except (KeyError, TypeError, AttributeError) as exc:
             raise NotTroupe(self._url, "its list of models has another shape") from exc
 
     async def status(self) -> Status:
@@ -134,7 +126,14 @@ class Troupe:
         if response.status_code not in (HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE):
             raise NotTroupe(self._url, f"HTTP {response.status_code} to a health check")
         body = _json(response)
-        return Status(response.status_code == HTTPStatus.OK, body if isinstance(body, dict) else {})
+        return Status(response.status_code == HTTPStatus.OK, body if isinstance(body, dict) else {}, _clock(response))
+
+    async def version(self) -> str | None:
+        """The gateway's own version; None from a server that does not tell."""
+        body = _json(await self._send("GET", "/openapi.json"))
+        told = body.get("info") if isinstance(body, dict) else None
+        version = told.get("version") if isinstance(told, dict) else None
+        return version if isinstance(version, str) else None
 
     async def warm(self, model: str) -> str | None:
         """Tell the gateway that `model` will be asked soon, so that its engine wakes and its adapter is loaded; returns at once.
@@ -166,7 +165,7 @@ class Troupe:
             return Reply(
                 text=choice["message"]["content"] or "",
                 finish_reason=choice.get("finish_reason"),
-                usage=_usage(body.get("usage")),
+                usage=usage_of(body.get("usage")),
                 model=str(body.get("model", model)),
                 request_id=response.headers.get("x-request-id"),
             )
@@ -190,7 +189,7 @@ class Troupe:
                 if not response.headers.get("content-type", "").startswith("text/event-stream"):
                     raise NotTroupe(self._url, "its answer is not a stream")
                 stage.begun = True
-                async with aclosing(_whole(events(response.aiter_bytes()))) as deltas:
+                async with aclosing(whole(events(response.aiter_bytes()))) as deltas:
                     async for delta in deltas:
                         yield delta
             finally:
@@ -255,44 +254,6 @@ def unknown_model(model: str, known: Sequence[str], *, request_id: str | None = 
     return UnknownModel(model, difflib.get_close_matches(model, known, n=3, cutoff=0.5), request_id=request_id)
 
 
-async def _whole(stream: AsyncIterator[Event]) -> AsyncGenerator[Delta, None]:
-    """The deltas of a stream that must end in [DONE]; raises StreamBroken for an error event and for any other end."""
-    async for event in stream:
-        if event.type == COMMENT:
-            if event.data == WAKING:
-                yield Delta(waking=True)
-            continue
-        if event.data == "[DONE]":
-            return
-        try:
-            chunk = json.loads(event.data)
-            error = chunk.get("error")
-            if event.type == "error" or error:
-                raise _reported(error or chunk)
-            for choice in chunk["choices"]:
-                yield Delta(choice["delta"].get("content") or "", choice.get("finish_reason"), index=choice["index"])
-            if usage := _usage(chunk.get("usage")):
-                yield Delta(usage=usage)
-        except (ValueError, KeyError, TypeError, AttributeError) as exc:
-            raise StreamBroken(f"The gateway sent something that is not an answer. {BREAK_HINT}") from exc
-    raise StreamBroken(f"The answer ended early. {BREAK_HINT}")
-
-
-def _reported(error: object) -> StreamBroken:
-    said = error if isinstance(error, dict) else {}
-    code = said.get("code")
-    return StreamBroken(
-        f"{said.get('message') or 'The gateway reported an error.'} {BREAK_HINT}",
-        code=code if isinstance(code, str) else None,
-    )
-
-
-def _usage(body: object) -> Usage | None:
-    if not isinstance(body, dict):
-        return None
-    return Usage(int(body["prompt_tokens"]), int(body["completion_tokens"]))
-
-
 def _encode(body: Mapping[str, object]) -> bytes:
     """JSON without the parameters that are None. Raises BadRequest for what JSON cannot say (NaN, half a character)."""
     try:
@@ -312,6 +273,13 @@ def _json(response: httpx.Response) -> object:
     try:
         return response.json()
     except ValueError:
+        return None
+
+
+def _clock(response: httpx.Response) -> datetime | None:
+    try:
+        return parsedate_to_datetime(response.headers["date"])
+    except (KeyError, ValueError):
         return None
 
 

@@ -7,15 +7,15 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TextIO
 
-from clients.api import Delta
 from clients.cli.waiting import Waiting
+from clients.deltas import Delta
 
 
-async def speak(deltas: AsyncGenerator[Delta, None], out: TextIO, said: list[str], waiting: Waiting) -> None:
+async def speak(deltas: AsyncGenerator[Delta, None], out: TextIO, said: list[str], waiting: Waiting, *, label: str = "") -> None:
     """Write each piece of text to `out` as it comes and add it to `said`; end the line however the answer ends.
 
-    `said` belongs to the caller so that an interrupted answer is not lost; `waiting` is shown until there is text. Raises what the
-    stream raises.
+    `said` belongs to the caller so that an interrupted answer is not lost; `waiting` is shown until there is text, and `label` before
+    it. Raises what the stream raises.
     """
     harmless = printable if out.isatty() else str
     whole = False
@@ -26,6 +26,7 @@ async def speak(deltas: AsyncGenerator[Delta, None], out: TextIO, said: list[str
                     waiting.waking()
                 if delta.text:
                     await waiting.over()
+                    out.write("" if said else label)
                     said.append(delta.text)
                     out.write(harmless(delta.text))
                     out.flush()

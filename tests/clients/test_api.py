@@ -7,7 +7,8 @@ from contextlib import aclosing
 import httpx
 import pytest
 
-from clients.api import Delta, Reply, Status, Troupe, Usage
+from clients.api import Reply, Status, Troupe
+from clients.deltas import Delta, Usage
 from clients.errors import (
     BadKey,
     BadRequest,

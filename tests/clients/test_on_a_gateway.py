@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from clients.api import Delta, Troupe
+from clients.api import Troupe
+from clients.deltas import Delta
 from clients.errors import Overloaded, UnknownModel
 from server.fleet.engine import EngineState
 from server.gateway.settings import GatewaySettings
