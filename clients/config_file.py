@@ -1,0 +1,47 @@
+"""The settings file of the commands that talk: `config.toml` in `~/.config/troupe`. Knows TOML and a file's permissions, no environment."""
+
+import difflib
+import stat
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from clients.errors import BadSettings
+
+NAMES = ("url", "api_key", "home")
+SECRET = "api_key"  # noqa: S105 (the name of one, not one)
+
+
+def read_config(path: Path) -> Mapping[str, str]:
+    """What the file says, empty where there is none.
+
+    Raises BadSettings for one that cannot be read, says something that is no setting, or holds a key that other people of this machine
+    may read.
+    """
+    try:
+        with path.open("rb") as file:
+            mode = path.stat().st_mode
+            content = tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise BadSettings(f"{path} is not TOML: {exc}.") from exc
+    except OSError as exc:
+        raise BadSettings(f"{path} cannot be read: {exc.strerror}.") from exc
+    for name, value in content.items():
+        if name not in NAMES:
+            near = difflib.get_close_matches(name, NAMES, n=1)
+            raise BadSettings(f"{path} sets {name!r}, which is no setting. {f'Is it {near[0]!r}?' if near else f'Known: {_LIST}.'}")
+        if not isinstance(value, str):
+            raise BadSettings(f'{path} sets {name} to something that is no text. Write it as {name} = "…".')
+    if content.get(SECRET, "").strip() and is_open(mode):
+        raise BadSettings(f"{path} holds a key, and others on this machine may read it. Run: chmod 600 {path}")
+    return content
+
+
+def is_open(mode: int) -> bool:
+    """Whether a file of this mode is anybody's but its owner's."""
+    return bool(stat.S_IMODE(mode) & 0o077)
+
+
+_LIST = ", ".join(NAMES)
