@@ -1,8 +1,8 @@
 """How a chat becomes the messages that the model sees.
 
-One renderer for training, evaluation and the Discord bot: an adapter speaks well only when it is asked in the very shape it was
-trained in, after the messages that would be chosen then. `RENDERER` names that shape; it travels in the adapter's manifest, and a client
-with another one must not guess. Pure and light: knows nothing of Discord, of tokenizers or of files.
+One renderer for training, evaluation, the Discord bot and the terminal's chat: an adapter speaks well only when it is asked in the very
+shape it was trained in, after the messages that would be chosen then. `RENDERER` names that shape; it travels in the adapter's manifest,
+and a client with another one must not guess. Pure and light: knows nothing of Discord, of tokenizers or of files.
 """
 
 from collections.abc import Iterable, Sequence

@@ -22,6 +22,11 @@ def exit_codes() -> Iterator[None]:
         yield
     except TroupeError as error:
         click.echo(f"Error: {error}", err=True)
-        raise click.exceptions.Exit(_CODES.get(type(error), ERROR)) from error
+        raise click.exceptions.Exit(code_of(error)) from error
     except KeyboardInterrupt as interrupt:
         raise click.exceptions.Exit(INTERRUPTED) from interrupt
+
+
+def code_of(error: TroupeError) -> int:
+    """The exit code that tells of this failure."""
+    return _CODES.get(type(error), ERROR)

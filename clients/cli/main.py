@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 GROUP = "troupe.commands"
 OWN_PACKAGES = ("adapters", "clients", "loadtests", "server")
@@ -66,6 +67,12 @@ class Commands(click.Group):
         """The list in `--help`, made without importing any command."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary(found)) for name, found in sorted(self._found().items())])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names of commands, with what they do, without importing any; and options."""
+        names = [name for name in self._found() if name.startswith(incomplete)]
+        items = [CompletionItem(name, help=summary(self._found()[name])) for name in sorted(names)]
+        return items + click.Command.shell_complete(self, ctx, incomplete)
 
     def _found(self) -> dict[str, EntryPoint]:
         return {found.name: found for found in self._find()}

@@ -33,7 +33,16 @@ class StubGateway:
     """What it answers, and the requests that it got."""
 
     answer: str = "offside, as ever"
+    answers: dict[str, str] = field(default_factory=dict)
+    """Of models that answer something of their own."""
     models: tuple[str, ...] = ("base", "greybeards", "zizou")
+    told: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What the list of models tells of each beside its name."""
+    ready: tuple[int, dict[str, Any]] = (200, {"ready": True, "engine": "ready"})
+    """Status and body of the health check."""
+    version: str | None = None
+    hold: asyncio.Event | None = None
+    """Until it is set, nobody is told which models there are."""
     failure: tuple[int, dict[str, Any], dict[str, str]] | None = None
     """Status, body and headers that every question gets instead of an answer."""
     pause_s: float = 0.0
@@ -53,7 +62,18 @@ class StubGateway:
     async def list_models(self, request: web.Request) -> web.Response:
         if refused := self._refused(request):
             return refused
-        return web.json_response({"object": "list", "data": [{"id": name, "object": "model"} for name in self.models]})
+        if self.hold is not None:
+            await self.hold.wait()
+        return web.json_response(
+            {"object": "list", "data": [{"id": name, "object": "model", **self.told.get(name, {})} for name in self.models]}
+        )
+
+    async def health(self, request: web.Request) -> web.Response:
+        status, said = self.ready
+        return web.json_response(said, status=status)
+
+    async def document(self, request: web.Request) -> web.Response:
+        return web.json_response({"info": {"version": self.version}} if self.version else {})
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -86,7 +106,7 @@ class StubGateway:
 
     async def _whole(self, body: dict[str, Any]) -> web.Response:
         await asyncio.sleep(self.pause_s)
-        message = {"role": "assistant", "content": self.answer}
+        message = {"role": "assistant", "content": self.answers.get(body["model"], self.answer)}
         usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
         choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
         return web.json_response({"model": body["model"], "choices": choices, "usage": usage}, headers={"x-request-id": "req-1"})
@@ -99,7 +119,7 @@ class StubGateway:
             while self.waking is not None and not self.waking.is_set():
                 await response.write(b": waking\n\n")
                 await asyncio.sleep(0.05)
-            for word in self.answer.split(" "):
+            for word in self.answers.get(body["model"], self.answer).split(" "):
                 await response.write(sse(chunk(word + " ")))
                 await asyncio.sleep(self.pause_s)
             usage = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
@@ -114,7 +134,13 @@ async def serving(stub: StubGateway) -> AsyncIterator[StubGateway]:
     """The stub on a free port of this machine, its `url` set."""
     app = web.Application()
     app.add_routes(
-        [web.get("/v1/models", stub.list_models), web.post("/v1/chat/completions", stub.complete), web.post("/v1/warm", stub.warm)]
+        [
+            web.get("/v1/models", stub.list_models),
+            web.post("/v1/chat/completions", stub.complete),
+            web.post("/v1/warm", stub.warm),
+            web.get("/health/ready", stub.health),
+            web.get("/openapi.json", stub.document),
+        ]
     )
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
