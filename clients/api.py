@@ -31,6 +31,7 @@ from clients.errors import (
     UnknownModel,
     refusal,
 )
+from clients.feedback import Feedback, Plan
 from clients.offer import Offer, read_offer
 from clients.sse import events
 
@@ -153,6 +154,35 @@ class Troupe:
         state = body.get("engine") if isinstance(body, dict) else None
         return state if isinstance(state, str) else None
 
+    async def send_feedback(self, items: Sequence[Feedback], *, community: str | None = None) -> None:
+        """What people thought of these answers so far, at most MOST_ITEMS; may be sent again. `community`, here and below: whose it is,
+        where the key is for several."""
+        sent = {"items": [item.to_json() for item in items], "community": community}
+        self._checked(await self._send("POST", "/v1/feedback", _encode(sent)))
+
+    async def plans(self, *, community: str | None = None) -> dict[str, Plan]:
+        """By community."""
+        body = self._checked(await self._send("GET", "/v1/feedback", params={"community": community} if community else None))
+        try:
+            return {str(name): Plan.from_json(plan) for name, plan in body["communities"].items()}
+        except (KeyError, TypeError, ValueError, AttributeError) as exc:
+            raise NotTroupe(self._url, "its plan has another shape") from exc
+
+    async def send_consent(
+        self, *, out: Sequence[str] = (), back: Sequence[str] = (), forget: Sequence[str] = (), community: str | None = None
+    ) -> None:
+        """These people said no, yes again, or that they want to be forgotten. What the gateway kept with them is gone then."""
+        wishes = {"optout": list(out), "optin": list(back), "forget": list(forget), "community": community}
+        self._checked(await self._send("POST", "/v1/consent", _encode(wishes)))
+
+    async def opted_out(self, *, community: str | None = None) -> list[str]:
+        """The ids of those who said no."""
+        body = self._checked(await self._send("GET", "/v1/consent", params={"community": community} if community else None))
+        try:
+            return [str(each["person"]) for each in body["people"]]
+        except (KeyError, TypeError) as exc:
+            raise NotTroupe(self._url, "its list of people has another shape") from exc
+
     async def complete_chat(self, model: str, messages: Sequence[Message], **params: object) -> Reply:
         """One whole answer. `params` are the API's (`max_tokens`, `temperature`, `seed`, …); None values are left out."""
         content = _encode({"model": model, "messages": list(messages), "stream": False, **params})
@@ -195,9 +225,11 @@ class Troupe:
             finally:
                 await response.aclose()
 
-    async def _send(self, method: str, path: str, content: bytes | None = None) -> httpx.Response:
+    async def _send(
+        self, method: str, path: str, content: bytes | None = None, *, params: Mapping[str, str] | None = None
+    ) -> httpx.Response:
         async with self._translated():
-            return await self._http.request(method, path, **_body(content))
+            return await self._http.request(method, path, params=params, **_body(content))
 
     @asynccontextmanager
     async def _translated(self) -> AsyncIterator["_Stage"]:

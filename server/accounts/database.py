@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from adapters.registry.database import Database
-from server.accounts import schema_ledger  # noqa: F401  # declares its tables on the metadata that is compared with migrations
+from server.accounts import schema_feedback, schema_ledger  # noqa: F401  # declare their tables on the metadata that is compared with migrations
 from server.accounts.schema import SCHEMA
 
 

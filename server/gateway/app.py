@@ -19,6 +19,7 @@ from server.gateway.admission.gate import Gate
 from server.gateway.apis.public_document import public_document
 from server.gateway.budget_routes import build_budget_router
 from server.gateway.errors import RegistryUnavailable
+from server.gateway.feedback.routes import build_feedback_router
 from server.gateway.front import Front
 from server.gateway.parts import Parts, make_parts
 from server.gateway.registry import Registry
@@ -59,6 +60,7 @@ def create_app(
     document = public_document(parts.apis, version=VERSION)
     rest.include_router(build_router(parts, document=document, body_timeout=settings.body_timeout))
     rest.include_router(build_budget_router(authenticator=parts.authenticator, desk=parts.limits, currency=settings.currency))
+    rest.include_router(build_feedback_router(authenticator=parts.authenticator, desk=parts.feedback, body_timeout=settings.body_timeout))
     admin = build_admin_router(
         parts,
         rights=Rights(parts.authenticator),
@@ -89,6 +91,7 @@ async def _running(app: FastAPI, *, parts: Parts, refresh_every: float) -> Async
         parts.ring.follow(),
         parts.warmer.run(),
         parts.foresight.run(),
+        parts.canaries.run(),
         parts.metrics.follow_wakes(),
     )
     tasks = [asyncio.create_task(work) for work in beside]

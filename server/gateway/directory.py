@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.registry import BASE, LIVE, BadName, Manifest, ModelRef, RegistryError, Snapshot, State, UnknownModel, parse_model
+from adapters.registry import BASE, CANARY, LIVE, BadName, Manifest, ModelRef, RegistryError, Snapshot, State, UnknownModel, parse_model
 from server.gateway.canary import takes_canary
 from server.gateway.errors import ModelNotFound, RegistryUnavailable
 from server.gateway.offer import offer
@@ -129,6 +129,27 @@ class Directory:
         manifest = self._resolve(model, None, within)
         pointer = self._known().canary(manifest.community)
         return offer(model, manifest, pointer if model == manifest.community else None)
+
+    def community_of(self, adapter: str, *, within: frozenset[str] | None) -> str:
+        """The community of `zizou@7`, a version that there is or was. Raises ModelNotFound or RegistryUnavailable."""
+        snapshot = self._known()
+        with suppress(BadName):
+            ref = parse_model(adapter)
+            if (within is None or ref.community in within) and ref.version in snapshot.versions.get(ref.community, {}):
+                return ref.community
+        raise _not_found(adapter)
+
+    def knows(self, community: str) -> bool:
+        """Whether it has versions. Raises RegistryUnavailable."""
+        return community in self._known().versions
+
+    def plan(self, community: str) -> dict[str, Any]:
+        """Which versions answer for it, and how many percent of what asks for live the canary is to have. Raises RegistryUnavailable."""
+        snapshot = self._known()
+        live, canary = snapshot.pointers(community).get(LIVE), snapshot.canary(community)
+        shown = {LIVE: live, CANARY: canary}
+        named = {alias: None if at is None else str(ModelRef(community, version=at.version)) for alias, at in shown.items()}
+        return {**named, "share": 0.0 if canary is None else canary.share}
 
     def is_served(self, manifest: Manifest) -> bool:
         return manifest.state is State.PUBLISHED and manifest.base_fingerprint == self._base_fingerprint

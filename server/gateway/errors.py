@@ -33,6 +33,7 @@ GatewayError
 ├── RegistryUnavailable       503  the store or the database is away
 ├── KeysUnavailable           503  whose key it is cannot be said, or not be changed, now
 ├── LedgerUnavailable         503  it cannot be written down, and nothing runs that is not
+├── FeedbackUnavailable       503  what people thought of answers cannot be read or written now
 └── EngineTimedOut            504
 
 The one translation to OpenAI's body, status and headers; what other packages raise becomes one of these in translations.py. Every
@@ -282,6 +283,10 @@ class KeysUnavailable(Unavailable):
 
 class LedgerUnavailable(Unavailable):
     code = "ledger_unavailable"
+
+
+class FeedbackUnavailable(Unavailable):
+    code = "feedback_unavailable"
 
 
 class EngineTimedOut(GatewayError):

@@ -9,7 +9,11 @@ from pathlib import Path
 from adapters.registry import Base
 from server.accounts import ConfiguredKey, KeyRing, KeyStore, Own
 from server.accounts.books import Books
+from server.feedback.consent import ConsentStore
+from server.feedback.store import FeedbackStore
+from server.feedback.trials import TrialStore
 from server.fleet.fleet import Fleet
+from server.gateway.admin.canary_keeper import CanaryKeeper
 from server.gateway.admin.form import largest_weights
 from server.gateway.admin.key_desk import KeyDesk
 from server.gateway.admin.limit_desk import LimitDesk
@@ -24,6 +28,7 @@ from server.gateway.auth import Authenticator
 from server.gateway.book_metrics import BooksCollector
 from server.gateway.completions import Completions
 from server.gateway.directory import Directory
+from server.gateway.feedback.desk import FeedbackDesk
 from server.gateway.foresight import Foresight
 from server.gateway.idempotency import Answered
 from server.gateway.lives import Lives
@@ -51,6 +56,8 @@ class Parts:
     authenticator: Authenticator
     keys: KeyDesk
     limits: LimitDesk
+    feedback: FeedbackDesk
+    canaries: CanaryKeeper
     directory: Directory
     lives: Lives
     metrics: Metrics
@@ -88,6 +95,8 @@ def make_parts(
     )
     loader = Loader(fleet, upstream, metrics)
     trial = Trial(gate, fleet, upstream, deadline=settings.deadline)
+    moves = Moves(registry, directory, trial, loader, metrics, base=base, max_rank=max_rank)
+    feedback, trials = FeedbackStore(books.database), TrialStore(books.database)
     meter = PromptMeter(base.path)
     apis = build_apis(base.vocab_size, no_tools=_why_no_tools(settings, meter))
     metering = Metering(books, life=lives.life, refused=metrics.note_refusal, reserved_ms=round(settings.reserved_seconds * 1000))
@@ -112,12 +121,14 @@ def make_parts(
         authenticator=authenticator,
         keys=KeyDesk(ring, keys),
         limits=LimitDesk(books, keys),
+        feedback=FeedbackDesk(feedback, ConsentStore(books.database), trials, directory, clock_ns=books.clock_ns),
+        canaries=CanaryKeeper(trials, feedback, directory, moves, clock_ns=books.clock_ns),
         directory=directory,
         lives=lives,
         metrics=metrics,
         upstream=upstream,
         foresight=Foresight(fleet, loader),
-        moves=Moves(registry, directory, trial, loader, metrics, base=base, max_rank=max_rank),
+        moves=moves,
         uploads=Uploads(weights_bytes=largest_weights(base, max_rank), timeout=settings.body_timeout, scratch=scratch),
         warmer=Warmer(directory, fleet, upstream, loader),
         readiness=Readiness(fleet, directory, ring, books.ledger),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from pydantic import SecretStr
 
 from clients.api import Troupe
 from clients.deltas import Delta
-from clients.errors import Overloaded, UnknownModel
+from clients.errors import BadRequest, Overloaded, UnknownModel
+from clients.feedback import Feedback, Plan, SaidTurn
+from server.feedback.store import FeedbackStore
 from server.fleet.engine import EngineState
 from server.gateway.settings import GatewaySettings
 from tests.server.gateway.stage import CHAT_KEY, CONTEXT, Stage, open_stage, read_tiny_base
@@ -68,3 +71,23 @@ async def test_a_gateway_that_stops_is_no_reason_to_wait(asleep: Stage) -> None:
         with pytest.raises(Overloaded) as caught:
             await asking
     assert (caught.value.code, caught.value.retry_after) == ("engine_unavailable", 5.0)
+
+
+async def test_feedback_consent_and_the_plan(asleep: Stage) -> None:
+    """Nothing of it needs an engine. A key for several communities says which one it means."""
+    now = datetime.now(UTC)
+    turns = (SaidTurn("Zed", "who wins tonight?", author="11"), SaidTurn("", "we do", is_self=True))
+    state = Feedback("100.2", "zizou@1", "ab" * 32, now, {"👍": 2}, 2, now, turns, "as ever", {"11"})
+    async with Troupe(f"http://127.0.0.1:{asleep.port}", CHAT_KEY) as troupe:
+        await troupe.send_feedback([state, Feedback("101", "zizou@1", "ab" * 32, now)])
+        await troupe.send_consent(out=["11"], forget=["12"], community="zizou")
+        assert await troupe.opted_out(community="zizou") == ["11", "12"]
+        await troupe.send_consent(back=["11"], community="zizou")
+        assert await troupe.opted_out(community="zizou") == ["12"]
+        assert await troupe.plans(community="zizou") == {"zizou": Plan("zizou@1")}
+        with pytest.raises(BadRequest):
+            await troupe.plans()
+        with pytest.raises(BadRequest, match="does not exist"):
+            await troupe.send_feedback([Feedback("1", "nobody@1", "ab" * 32, now)])
+    (kept,) = await FeedbackStore(asleep.books.database).tallies("zizou", threshold=2, now_ms=round(now.timestamp() * 1000))
+    assert (kept.answers, kept.waiting, kept.reacted) == (2, 2, 1)

@@ -21,6 +21,7 @@ from server.accounts.cloud_events import Seal
 from server.fleet.fleet import Fleet
 from server.gateway.admin import schemas
 from server.gateway.admin.documents import body_of, read_document, refusals
+from server.gateway.admin.feedback_routes import add_canary_policy, build_feedback_admin_router
 from server.gateway.admin.key_routes import build_key_router
 from server.gateway.admin.limit_routes import build_limit_router
 from server.gateway.admin.moves import Moved, Moves
@@ -93,11 +94,13 @@ def build_admin_router(
     _add_looking(one, parts.directory, parts.registry)
     _add_versions(one, rights, parts.moves, parts.uploads, body_timeout)
     _add_aliases(one, rights, parts.moves, body_timeout)
+    add_canary_policy(one, rights, parts.feedback, body_timeout)
     adapters.include_router(one)
     keys = build_key_router(rights=rights, desk=parts.keys, body_timeout=body_timeout)
     limits = build_limit_router(rights=rights, desk=parts.limits, currency=seal.currency, body_timeout=body_timeout)
     usage = build_usage_router(rights=rights, books=parts.books, seal=seal)
-    for each in (whole, adapters, keys, limits, usage):
+    feedback = build_feedback_admin_router(rights=rights, desk=parts.feedback, body_timeout=body_timeout)
+    for each in (whole, adapters, keys, limits, usage, feedback):
         router.include_router(each)
     return router
 

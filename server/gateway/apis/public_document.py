@@ -10,6 +10,7 @@ from server.gateway.apis import api as apis
 from server.gateway.apis.api import Api
 from server.gateway.apis.messages import MAX_MESSAGES, ROLES, TOOL
 from server.gateway.apis.parse import Dialect
+from server.gateway.feedback.public_paths import FEEDBACK_PATHS
 from server.gateway.idempotency import HEADER as IDEMPOTENCY
 from server.gateway.idempotency import MAX_KEY_LENGTH
 from server.gateway.leases import DEADLINE, MAX_DEADLINE_MS
@@ -151,6 +152,7 @@ def public_document(spoken: Sequence[Api], *, version: str) -> dict[str, Any]:
             "/v1/models/{model}": {"get": {**_operation("model", "One of them.", {"200": _json("The model.", _OBJECT)}), **_MODEL}},
             "/v1/warm": {"post": {**_operation("warm", "Somebody is about to ask.", {"202": _json("Heard.", _OBJECT)}), **_WARM}},
             "/v1/usage": {"get": {**_operation("usage", "What is left of the limits.", {"200": _json("Usage.", _OBJECT)}), **_USAGE}},
+            **{path: {method: _told(*said) for method, said in methods.items()} for path, methods in FEEDBACK_PATHS.items()},
             "/health/live": {"get": {**_operation("live", "Whether there is a gateway.", {"200": _json("Yes.", _OBJECT)}), "security": []}},
             "/health/ready": {"get": {**_operation("ready", "Whether requests are taken.", _IS_READY), "security": []}},
         },
@@ -190,6 +192,10 @@ def _generation(api: Api) -> dict[str, Any]:
 def _operation(name: str, summary: str, responses: Mapping[str, Any], *, error: str = "Error") -> dict[str, Any]:
     told = _json("Why not.", {"$ref": f"#/components/schemas/{error}"})
     return {"operationId": name, "summary": summary, "responses": {**responses, "4XX": told, "5XX": told}}
+
+
+def _told(name: str, summary: str, rest: Schema) -> dict[str, Any]:
+    return {**_operation(name, summary, {"200": _json("Heard, or told.", _OBJECT)}), **rest}
 
 
 def _json(description: str, schema: Schema) -> dict[str, Any]:

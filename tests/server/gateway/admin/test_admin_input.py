@@ -39,6 +39,13 @@ ROUTES = [
     ("DELETE", f"{ROOT}/limits/keys/abcdefgh1234"),
     ("GET", f"{ROOT}/usage"),
     ("GET", f"{ROOT}/usage/events"),
+    ("GET", f"{ZIZOU}/canary"),
+    ("PUT", f"{ZIZOU}/canary"),
+    ("DELETE", f"{ZIZOU}/canary"),
+    ("GET", f"{ROOT}/feedback/scores"),
+    ("GET", f"{ROOT}/feedback/examples"),
+    ("POST", f"{ROOT}/feedback/forget"),
+    ("GET", f"{ROOT}/consent"),
 ]
 
 
