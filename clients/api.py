@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -120,6 +120,23 @@ class Troupe:
             return [read_offer(entry) for entry in body["data"]]
         except (KeyError, TypeError, AttributeError) as exc:
             raise NotTroupe(self._url, "its list of models has another shape") from exc
+
+    async def offer(self, model: str) -> Offer:
+        """What the gateway tells of one model string, also of a version or an alias. Raises UnknownModel."""
+        response = await self._send("GET", f"/v1/models/{quote(model, safe='')}")
+        if response.is_error:
+            raise await self._error(response, model)
+        try:
+            return read_offer(self._checked(response))
+        except (KeyError, TypeError, AttributeError) as exc:
+            raise NotTroupe(self._url, "its model has another shape") from exc
+
+    async def usage(self, community: str) -> Mapping[str, Any]:
+        """What is left of a community's limits and of this key's, as the gateway tells it."""
+        body = self._checked(await self._send("GET", f"/v1/usage?community={quote(community, safe='')}"))
+        if not isinstance(body, dict):
+            raise NotTroupe(self._url, "its usage has another shape")
+        return body
 
     async def status(self) -> Status:
         """Whether an engine is there to answer. A gateway that says "not ready" is an answer, not an error."""

@@ -20,6 +20,8 @@ class Offer:
     """The version that is tried out beside it."""
     canary_share: int = 0
     """Per cent of the conversations that the canary answers."""
+    learnt: int | None = None
+    """How many messages it learnt from. None where nobody knows."""
 
     @property
     def strings(self) -> tuple[str, ...]:
@@ -36,6 +38,8 @@ def read_offer(entry: Mapping[str, Any]) -> Offer:
     """Raises KeyError or TypeError for what is no entry; a field of another type than it should have is read over."""
     canary = entry.get("canary")
     canary = canary if isinstance(canary, Mapping) else {}
+    learnt = entry.get("learnt")
+    messages = learnt.get("messages") if isinstance(learnt, Mapping) else None
     version, share = canary.get("version"), canary.get("share")
     return Offer(
         name=str(entry["id"]),
@@ -44,6 +48,7 @@ def read_offer(entry: Mapping[str, Any]) -> Offer:
         renderer=_text(entry.get("renderer")),
         canary=version if isinstance(version, int) else None,
         canary_share=share if isinstance(share, int) else 0,
+        learnt=messages if isinstance(messages, int) else None,
     )
 
 

@@ -37,7 +37,9 @@ class StubGateway:
     """Of models that answer something of their own."""
     models: tuple[str, ...] = ("base", "greybeards", "zizou")
     told: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """What the list of models tells of each beside its name."""
+    """What the list of models tells of each beside its name; a version or an alias that is named here can be asked for, too."""
+    usage: dict[str, Any] = field(default_factory=dict)
+    """What is left of its limits."""
     ready: tuple[int, dict[str, Any]] = (200, {"ready": True, "engine": "ready"})
     """Status and body of the health check."""
     version: str | None = None
@@ -64,9 +66,21 @@ class StubGateway:
             return refused
         if self.hold is not None:
             await self.hold.wait()
-        return web.json_response(
-            {"object": "list", "data": [{"id": name, "object": "model", **self.told.get(name, {})} for name in self.models]}
-        )
+        return web.json_response({"object": "list", "data": [self._entry(name) for name in self.models]})
+
+    async def show_model(self, request: web.Request) -> web.Response:
+        if refused := self._refused(request):
+            return refused
+        name = request.match_info["model"]
+        if name not in self.models and name not in self.told:
+            return web.json_response(error_body("The model does not exist.", "model_not_found", "model"), status=404)
+        return web.json_response(self._entry(name))
+
+    async def show_usage(self, request: web.Request) -> web.Response:
+        return self._refused(request) or web.json_response(self.usage)
+
+    def _entry(self, name: str) -> dict[str, Any]:
+        return {"id": name, "object": "model"} | self.told.get(name, {})
 
     async def health(self, request: web.Request) -> web.Response:
         status, said = self.ready
@@ -136,6 +150,8 @@ async def serving(stub: StubGateway) -> AsyncIterator[StubGateway]:
     app.add_routes(
         [
             web.get("/v1/models", stub.list_models),
+            web.get("/v1/models/{model}", stub.show_model),
+            web.get("/v1/usage", stub.show_usage),
             web.post("/v1/chat/completions", stub.complete),
             web.post("/v1/warm", stub.warm),
             web.get("/health/ready", stub.health),

@@ -288,3 +288,18 @@ async def test_over_a_real_socket() -> None:
         whole = [delta.text async for delta in troupe.chat("zizou", ASKED)]
         assert "".join(whole).startswith("ab ab")
     assert stub.gone == 1
+
+
+async def test_one_model_can_be_asked_about_by_any_of_its_strings() -> None:
+    """A version as well as a community; one that is not there is named as such."""
+    stub = StubGateway(told={"zizou@7": {"adapter": "zizou@7"}})
+    async with serving(stub) as gateway, Troupe(gateway.url, KEY) as troupe:
+        assert (await troupe.offer("zizou@7")).adapter == "zizou@7"
+        with pytest.raises(UnknownModel, match="zizou@8"):
+            await troupe.offer("zizou@8")
+
+
+async def test_what_is_left_of_the_limits_is_told_as_it_is() -> None:
+    """Of one community and of the key."""
+    async with serving(StubGateway(usage={"object": "usage", "currency": "EUR"})) as gateway, Troupe(gateway.url, KEY) as troupe:
+        assert (await troupe.usage("zizou"))["currency"] == "EUR"

@@ -13,17 +13,18 @@ TOLD = {
     "published_at": "2026-11-21T20:00:00+00:00",
     "renderer": "turns-1",
     "canary": {"version": 8, "share": 10},
+    "learnt": {"messages": 2166},
 }
 
 
 def test_an_entry_of_ours_tells_the_version_and_its_canary() -> None:
     """Everything by which the same community can be asked is a model string."""
     offer = read_offer(TOLD)
-    assert offer == Offer("zizou", "zizou@7", "2026-11-21T20:00:00+00:00", "turns-1", 8, 10)
+    assert offer == Offer("zizou", "zizou@7", "2026-11-21T20:00:00+00:00", "turns-1", 8, 10, 2166)
     assert offer.strings == ("zizou", "zizou@7", "zizou@canary", "zizou@8")
 
 
-@pytest.mark.parametrize("told", [{}, {"canary": None, "adapter": None}, {"canary": [], "adapter": 7, "renderer": ""}])
+@pytest.mark.parametrize("told", [{}, {"canary": None, "adapter": None}, {"canary": [], "adapter": 7, "renderer": "", "learnt": 5}])
 def test_an_entry_of_another_server_is_its_name(told: dict[str, Any]) -> None:
     """What is missing or of another kind is read over."""
     assert read_offer({"id": "base", **told}) == Offer("base")

@@ -26,6 +26,11 @@ class Votes:
         values = (vote.message, vote.person, vote.guild, vote.chosen, vote.other, vote.at)
         await self._file.do(lambda db: db.execute("INSERT OR REPLACE INTO votes VALUES (?, ?, ?, ?, ?, ?)", values))
 
+    async def on(self, message: int) -> dict[str, int]:
+        """How many chose which, in one comparison."""
+        statement = "SELECT chosen, count(*) FROM votes WHERE message = ? GROUP BY chosen"
+        return dict(await self._file.do(lambda db: db.execute(statement, (message,)).fetchall()))
+
     async def tally(self, guild: int, one: str, other: str) -> tuple[int, int]:
         """How many chose `one` over `other`, and how many the other way round."""
         statement = "SELECT count(*) FROM votes WHERE guild = ? AND chosen = ? AND other = ?"

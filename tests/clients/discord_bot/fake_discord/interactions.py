@@ -80,6 +80,7 @@ class Interactions:
     def register(self, guild: int | None, commands: list[Json]) -> list[Json]:
         """Replaces what was registered there before; answers as Discord does."""
         about: Json = {"application_id": str(APPLICATION), "version": "1", "default_member_permissions": None, "options": [], "type": 1}
+        about["description"] = ""  # as a message's own commands have it
         registered = [about | command | {"id": str(self._world.new_id())} for command in commands]
         if guild is not None:
             registered = [command | {"guild_id": str(guild)} for command in registered]

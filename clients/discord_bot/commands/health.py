@@ -1,0 +1,49 @@
+"""`/health`: whether all is well here, and if not, who can do what about it."""
+
+import discord
+from discord import app_commands
+
+from clients.api import Status
+from clients.discord_bot.commands import sentences
+from clients.discord_bot.commands.desk import Desk
+from clients.discord_bot.commands.replying import think, whisper
+from clients.discord_bot.commands.rights import channel_of, guild_of
+from clients.discord_bot.commands.tree import AnyCommand
+from clients.errors import TroupeError
+
+
+def health_command(desk: Desk) -> AnyCommand:
+    @app_commands.command(name="health", description="Is all well with me?")
+    async def health(interaction: discord.Interaction) -> None:
+        guild, _ = guild_of(interaction), channel_of(interaction)
+        await think(interaction)
+        lines = [of_rights(interaction.app_permissions, in_thread=isinstance(interaction.channel, discord.Thread))]
+        voice = await desk.links.voice(guild)
+        if voice is None:
+            lines.append(sentences.NOT_LINKED)
+        else:
+            lines.append(sentences.speaks_as(voice.model))
+            try:
+                lines.append(of_gateway(await voice.troupe.status()))
+            except TroupeError:
+                lines.append(sentences.GATEWAY_AWAY)
+        lines.append(sentences.heard_from_discord(interaction.client.latency))
+        await whisper(interaction, "\n".join(line for line in lines if line))
+
+    return health
+
+
+def of_gateway(status: Status) -> str:
+    """What the gateway's readiness means for somebody who wants an answer."""
+    if not status.ready:
+        return sentences.GATEWAY_UNWELL
+    by_state = {"asleep": sentences.GATEWAY_ASLEEP, "waking": sentences.GATEWAY_WAKING}
+    return by_state.get(str(status.details.get("engine")), sentences.GATEWAY_READY)
+
+
+def of_rights(has: discord.Permissions, *, in_thread: bool) -> str:
+    """Which of the rights that the bot needs in a channel it lacks; empty if none."""
+    needed = dict(sentences.NEEDED_RIGHTS)
+    del needed["send_messages" if in_thread else "send_messages_in_threads"]
+    missing = [name for right, name in needed.items() if not getattr(has, right)]
+    return sentences.rights_missing(missing) if missing else ""

@@ -1,0 +1,125 @@
+"""`/persona`: as which version the bot speaks, who may change that, and two versions side by side."""
+
+import asyncio
+from dataclasses import replace
+
+import discord
+from discord import app_commands
+
+from adapters.conversation import Turn, to_chat
+from clients.api import Troupe
+from clients.discord_bot.commands import sentences
+from clients.discord_bot.commands.comparing import Pair, buttons, shown
+from clients.discord_bot.commands.desk import Desk, Voice
+from clients.discord_bot.commands.refusal import Refusal
+from clients.discord_bot.commands.replying import announce, think, whisper
+from clients.discord_bot.commands.rights import channel_of, guild_of, may_manage, only_managers
+from clients.discord_bot.limits import Verdict
+from clients.discord_bot.sentences import SPEECHLESS
+from clients.errors import UnknownModel
+from clients.offer import Offer
+
+LIVE = "live"
+CHOICES = 25
+"""Discord shows no more."""
+
+
+class PersonaCommands(app_commands.Group):
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(name="persona", description="Which voice I have")
+        self._desk = desk
+
+    @app_commands.command(description="As which version I speak here, and which others there are.")
+    async def show(self, interaction: discord.Interaction) -> None:
+        voice = await self._desk.voice(guild_of(interaction))
+        await think(interaction)
+        speaks = await self._speaks(voice)
+        canary = speaks.canary if voice.model == voice.community else None
+        await whisper(interaction, sentences.persona(voice.model, speaks.adapter, canary, speaks.canary_share))
+
+    @app_commands.command(description="Speak as a version, as the canary, or as whatever is live.")
+    @app_commands.describe(version="live, canary, or a version's number")
+    async def choose(self, interaction: discord.Interaction, version: app_commands.Range[str, 1, 20]) -> None:
+        only_managers(interaction)
+        guild = guild_of(interaction)
+        voice = await self._desk.voice(guild)
+        await think(interaction)
+        name = version.strip().lower().removeprefix(f"{voice.community}@")
+        model = None if name == LIVE else f"{voice.community}@{name}"
+        if model is not None:
+            await self._known(voice.troupe, model)
+        held = await self._desk.store.guilds.settings(guild)
+        await self._desk.store.guilds.put(guild, replace(held, model=model))
+        await whisper(interaction, sentences.speaks_now_as(model or voice.community))
+
+    @choose.autocomplete("version")
+    async def _versions(self, interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        """What is worth choosing, as far as the gateway tells; Discord waits three seconds for it, so nothing is asked twice."""
+        voice = await self._desk.links.voice(guild_of(interaction))
+        if voice is None or not may_manage(interaction):
+            return []
+        speaks = await self._speaks(voice)
+        newest = max(speaks.canary or 0, _version(speaks.adapter))
+        names = [LIVE, *(["canary"] if speaks.canary else []), *(str(number) for number in range(newest, 0, -1))]
+        return [app_commands.Choice(name=name, value=name) for name in names if typed.lower() in name][:CHOICES]
+
+    @app_commands.command(description="Ask two versions the same, without their names, and vote.")
+    @app_commands.describe(
+        question="What both are asked",
+        one="The first version's number (admins); the live one if you do not say",
+        other="The second one's number, 0 for the base (admins); the canary, or the version before, if you do not say",
+    )
+    async def compare(
+        self,
+        interaction: discord.Interaction,
+        question: app_commands.Range[str, 1, 300],
+        one: app_commands.Range[int, 0, 10**6] | None = None,
+        other: app_commands.Range[int, 0, 10**6] | None = None,
+    ) -> None:
+        if one is not None or other is not None:
+            only_managers(interaction)
+        await self._admit(interaction)
+        voice = await self._desk.voice(guild_of(interaction))
+        await think(interaction, aloud=True)
+        pair = (await self._pair(voice, one, other)).shuffled(interaction.id)
+        level = (await self._desk.store.guilds.settings(guild_of(interaction))).level
+        messages = to_chat([Turn(interaction.user.display_name, question)])
+        asked = [voice.troupe.complete_chat(name, messages, max_tokens=self._desk.max_tokens) for name in pair.names]
+        first, second = [self._desk.filter.clean(reply.text, level).text.strip() or SPEECHLESS for reply in await asyncio.gather(*asked)]
+        await announce(interaction, shown(question, (first, second)), buttons(self._desk, pair, interaction.user.id))
+
+    async def _admit(self, interaction: discord.Interaction) -> None:
+        """Two answers cost what two questions cost. Raises Refusal."""
+        if await self._desk.store.people.is_out(interaction.user.id):
+            raise Refusal(sentences.OUT_CANNOT_VOTE)
+        for _ in range(2):
+            if self._desk.limits.asks(interaction.user.id, channel_of(interaction), self._desk.monotonic()) is not Verdict.ANSWER:
+                raise Refusal(sentences.TOO_FAST)
+
+    async def _pair(self, voice: Voice, one: int | None, other: int | None) -> Pair:
+        """The versions to compare; each that was not said is the one that is worth it. Raises Refusal or TroupeError."""
+        live = await voice.troupe.offer(voice.community)
+        first = _version(live.adapter) if one is None else one
+        second = other if other is not None else live.canary or first - 1
+        if first == second:
+            raise Refusal(sentences.SAME_VOICE)
+        pair = Pair(voice.community, first, max(second, 0))
+        for name in pair.names:
+            await self._known(voice.troupe, name)
+        return pair
+
+    async def _speaks(self, voice: Voice) -> Offer:
+        return await self._known(voice.troupe, voice.model)
+
+    async def _known(self, troupe: Troupe, model: str) -> Offer:
+        """Raises Refusal for a version that is not there, TroupeError."""
+        try:
+            return await troupe.offer(model)
+        except UnknownModel as exc:
+            raise Refusal(sentences.no_such_voice(model)) from exc
+
+
+def _version(adapter: str | None) -> int:
+    """0 for the base, and where the gateway does not tell."""
+    number = (adapter or "").rpartition("@")[2]
+    return int(number) if number.isdecimal() else 0
