@@ -20,6 +20,8 @@ class RegistrySettings:
     admin_key: str = field(default="", repr=False)
     store_url: str = ""
     database_url: str = field(default="", repr=False)
+    key_pepper: str = field(default="", repr=False)
+    """What keys are hashed with; empty for the file in `home`."""
     base: str = ""
     """What adapters are checked against where no gateway does it."""
     quantization: str = "bitsandbytes"
@@ -50,6 +52,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> RegistrySettings:
         admin_key=env.get("TROUPE_ADMIN_KEY", "").strip(),
         store_url=env.get("TROUPE_STORE_URL", "").strip(),
         database_url=env.get("TROUPE_DATABASE_URL", "").strip(),
+        key_pepper=env.get("TROUPE_KEY_PEPPER", "").strip(),
         base=env.get("TROUPE_BASE", ""),
         quantization=env.get("TROUPE_ENGINE_QUANTIZATION") or default.quantization,
         max_rank=env.get("TROUPE_ENGINE_MAX_LORA_RANK") or default.max_rank,

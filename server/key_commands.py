@@ -1,19 +1,23 @@
-"""`troupe keys`: thin readers of arguments, over the gateway's admin API."""
+"""`troupe keys`: thin readers of arguments, over the gateway's admin API or, with --local, on this machine's database."""
 
+import functools
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 from rich.console import Group, RenderableType
 
-from adapters.cli.admin_api import AdminApi
-from adapters.cli.command import Result
+from adapters.cli.access import Access
+from adapters.cli.command import Result, rendered, sentences, write
 from adapters.cli.tables import table
 from adapters.cli.text import age, moment
 from server.accounts import Scope, parse_key
-from server.command import on_gateway
+from server.command import Command, open_api
+from server.key_access import GatewayKeys, Keys, local_keys
 
 LOOK = "troupe keys list"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400, "y": 365 * 86_400}
@@ -50,6 +54,32 @@ class KeyId(click.ParamType[str]):
         return key_id
 
 
+def on_keys(command: Command) -> Callable[..., None]:
+    """Around a command's function, which takes the keys and its own arguments by name."""
+
+    @click.option("--local", is_flag=True, help="On this machine's database directly, without a gateway or a key for it.")
+    @click.option("--json", "as_json", is_flag=True, help="For programs.")
+    @click.pass_context
+    def run(context: click.Context, /, *, local: bool, as_json: bool, **arguments: Any) -> None:
+        with sentences():
+            access = context.find_object(Access) or Access()
+            with local_keys(access.settings()) if local else _on_gateway(access) as found:
+                result = command(found, **arguments)
+            write(json.dumps(result.content) if as_json else rendered(result.shown))
+
+    return functools.update_wrapper(run, command)
+
+
+@contextmanager
+def _on_gateway(access: Access) -> Iterator[Keys]:
+    api = open_api(access, LOOK, local=True)
+    try:
+        with api.shape():
+            yield GatewayKeys(api)
+    finally:
+        api.close()
+
+
 @click.group()
 def keys() -> None:
     """Make, list, replace and revoke keys."""
@@ -63,49 +93,44 @@ def keys() -> None:
     "--scope", "scopes", multiple=True, type=click.Choice(list(map(str, Scope))), help="May be given several times.  [default: chat]"
 )
 @click.option("--expires", type=Duration(), help="When it ends, from now: 12h, 30d, 1y.  [default: never]")
-@on_gateway(LOOK)
-def create(
-    api: AdminApi, *, name: str, communities: tuple[str, ...], for_all: bool, scopes: tuple[str, ...], expires: int | None
-) -> Result:
+@on_keys
+def create(found: Keys, *, name: str, communities: tuple[str, ...], for_all: bool, scopes: tuple[str, ...], expires: int | None) -> Result:
     """Make a key. It is shown once, here; NAME says for whom or what."""
     if for_all == bool(communities):
         raise click.UsageError("Say --community NAME, once or more, or --all.")
-    asked: dict[str, Any] = {"name": name, "scopes": list(scopes) or ["chat"], "communities": None if for_all else list(communities)}
-    if expires is not None:
-        asked["expires_in"] = expires
-    content = api.ask("POST", "/keys", json=asked).content
+    content = found.create(name, scopes or ("chat",), None if for_all else communities, expires)
     return Result(content, _shown_once(content))
 
 
 @keys.command("list")
 @click.option("--ended", is_flag=True, help="Also those that were revoked or have expired.")
-@on_gateway(LOOK)
-def list_keys(api: AdminApi, *, ended: bool) -> Result:
+@on_keys
+def list_keys(found: Keys, *, ended: bool) -> Result:
     """List the keys: whose they are, what they open, when they were used."""
-    found = [key for key in api.ask("GET", "/keys").content["keys"] if ended or key["opens"]]
-    if not found:
-        return Result(found, "No key opens here, except what the gateway's settings name: `troupe keys create NAME --all`.")
+    listed = [key for key in found.list() if ended or key["opens"]]
+    if not listed:
+        return Result(listed, "No key opens here, except what the gateway's settings name: `troupe keys create NAME --all`.")
     now = datetime.now(UTC)
-    return Result(found, table([_row(key, now) for key in found], _COLUMNS))
+    return Result(listed, table([_row(key, now) for key in listed], _COLUMNS))
 
 
 @keys.command()
 @click.argument("key_id", type=KeyId())
 @click.option("--overlap", type=Duration(), help="How long the old one goes on opening: 0s, 12h, 30d.  [default: 1d]")
-@on_gateway(LOOK)
-def rotate(api: AdminApi, *, key_id: str, overlap: int | None) -> Result:
+@on_keys
+def rotate(found: Keys, *, key_id: str, overlap: int | None) -> Result:
     """Replace a key by a new one with the same rights, which is shown once, here."""
-    content = api.ask("POST", f"/keys/{key_id}/rotate", json={} if overlap is None else {"overlap": overlap}).content
+    content = found.rotate(key_id, overlap)
     old = content["replaces"]
     return Result(content, Group(_shown_once(content), f"The old one, {old['id']}, opens until {moment(old['expires_at'])}."))
 
 
 @keys.command()
 @click.argument("key_id", type=KeyId())
-@on_gateway(LOOK)
-def revoke(api: AdminApi, *, key_id: str) -> Result:
+@on_keys
+def revoke(found: Keys, *, key_id: str) -> Result:
     """End a key for good. Every gateway refuses it within a second."""
-    content = api.ask("DELETE", f"/keys/{key_id}").content
+    content = found.revoke(key_id)
     return Result(content, f"The key {content['id']} ({content['name']}) is revoked.")
 
 

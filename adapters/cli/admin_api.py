@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from adapters.cli.errors import BadKey, BadUsage, CommandError, NoGateway, NoSuchVersion, Refused
+from adapters.cli.errors import BadKey, BadUsage, CommandError, NoGateway, NoSuch, Refused
 from adapters.registry.errors import BadName
 
 READ_S = 30.0
@@ -106,7 +106,7 @@ class AdminApi:
         if not isinstance(error, dict) or not isinstance(said, str):
             return Refused(f"What answers at {self._url} is not a Troupe gateway with this API (HTTP {status}): check TROUPE_URL.")
         if status == HTTPStatus.NOT_FOUND:
-            return NoSuchVersion(said)
+            return NoSuch(said)
         if status == HTTPStatus.BAD_REQUEST and error.get("param") in NAMES:
             return BadUsage(said)
         return Refused(said)

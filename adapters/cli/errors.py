@@ -4,7 +4,7 @@ CommandError
 ├── BadUsage        options or settings that make no sense together; nothing was asked
 ├── NoGateway       nobody answers where a gateway should be
 ├── BadKey          no admin key, or one that the gateway does not accept
-├── NoSuchVersion   the gateway knows no such community, version or alias
+├── NoSuch          there is no such community, version, alias or key
 └── Refused         anything else that the gateway did not do, in its own words
 
 Each message is one sentence for people; each class has the exit code that `troupe --help` promises.
@@ -27,7 +27,7 @@ class BadKey(CommandError):
     exit_code = 4
 
 
-class NoSuchVersion(CommandError):
+class NoSuch(CommandError):
     exit_code = 5
 
 

@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 
 from adapters.cli.access import Access
 from adapters.cli.command import FAILED, Result, rendered, sentences, tell, write
-from adapters.cli.errors import BadUsage, CommandError, NoSuchVersion
+from adapters.cli.errors import BadUsage, CommandError, NoSuch
 from adapters.cli.registrar import Registrar
 from adapters.cli.tables import pairs
 from adapters.cli.upkeep import counted
@@ -159,7 +159,7 @@ def _registry(access: Access, *, local: bool, home: Path | None) -> Iterator[_Re
 def _learnt(registrar: Registrar, community: str, hashes: frozenset[str]) -> tuple[Learnt, ...]:
     try:
         snapshot = registrar.snapshot(community)
-    except (UnknownModel, NoSuchVersion):
+    except (UnknownModel, NoSuch):
         return ()
     found = []
     for listed in snapshot.manifests(community):

@@ -26,6 +26,8 @@ MAX_NAME = 100
 OVERLAP = timedelta(days=1)
 """How long a replaced key goes on opening, unless told otherwise."""
 MAX_OVERLAP = timedelta(days=365)
+MAX_LIFE = timedelta(days=10 * 365)
+"""Of keys that end: for longer, one without an end is meant."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`troupe keys`, run in this process against a gateway on a real port."""
+"""`troupe keys`, run in this process against a gateway on a real port, or beside it."""
 
 import asyncio
 import json
@@ -33,7 +33,11 @@ async def stage(tmp_path: Path, base: Base) -> AsyncIterator[Stage]:
 
 
 async def run(stage: Stage, *arguments: str, key: str = ADMIN_KEY) -> Result:
-    settings = RegistrySettings(stage.scratch / "no-home", url=f"http://127.0.0.1:{stage.port}", admin_key=key)
+    """With --local there is no gateway for the command."""
+    home, url = stage.scratch / "no-home", f"http://127.0.0.1:{stage.port}"
+    if "--local" in arguments:
+        home, url, key = stage.scratch.parent / "accounts-home", "http://127.0.0.1:9", ""
+    settings = RegistrySettings(home, url=url, admin_key=key)
     return await asyncio.to_thread(CliRunner().invoke, keys, arguments, obj=Access(settings=lambda: settings))
 
 
@@ -46,6 +50,13 @@ async def said(stage: Stage, *arguments: str) -> str:
 async def chats(stage: Stage, key: str) -> int:
     answer = await stage.http.post("/v1/chat/completions", json=ASK, headers={"authorization": f"Bearer {key}"})
     return answer.status_code
+
+
+async def becomes(stage: Stage, key: str, status: int) -> None:
+    """The gateway reads the table again and again."""
+    async with asyncio.timeout(10):
+        while await chats(stage, key) != status:  # noqa: ASYNC110 (the table is read by a clock)
+            await asyncio.sleep(0.05)
 
 
 def key_in(text: str) -> str:
@@ -113,6 +124,39 @@ async def test_what_cannot_be_is_one_sentence(stage: Stage, arguments: tuple[str
     assert await stage.keys.list() == ()
 
 
+async def test_the_machine_itself_needs_no_key(stage: Stage) -> None:
+    """On the database, beside a gateway that runs, which follows: made, listed, replaced, revoked."""
+    made = json.loads(await said(stage, "create", "the bot", "--community", "zizou", "--expires", "30d", "--local", "--json"))
+    assert (made["scopes"], made["communities"], made["opens"]) == (["chat"], ["zizou"], True)
+    assert made["created_by"].endswith("on the gateway's machine")
+    await becomes(stage, made["key"], 200)
+    assert [key["id"] for key in json.loads(await said(stage, "list", "--local", "--json"))] == [made["id"]]
+
+    second = key_in(await said(stage, "rotate", made["id"], "--overlap", "0s", "--local"))
+    await becomes(stage, second, 200)
+    await becomes(stage, made["key"], 401)
+
+    assert "is revoked" in await said(stage, "revoke", second, "--local")
+    await becomes(stage, second, 401)
+    assert "No key opens here" in await said(stage, "list", "--local")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "words"),
+    [
+        (("create", "x", "--all", "--scope", "admin", "--scope", "chat"), 1, "make a second key"),
+        (("create", "x", "--community", "Zizou"), 1, "Zizou"),
+        (("create", "x", "--all", "--expires", "11y"), 2, "10 years"),
+        (("revoke", "abcdefgh1234"), 5, "list --local"),
+    ],
+)
+async def test_what_cannot_be_at_the_database_is_one_sentence(stage: Stage, arguments: tuple[str, ...], exit_code: int, words: str) -> None:
+    """As through a gateway."""
+    ran = await run(stage, *arguments, "--local")
+    assert (ran.exit_code, ran.stdout, words in ran.stderr) == (exit_code, "", True), ran.output
+    assert await stage.keys.list() == ()
+
+
 async def test_a_key_that_may_not_is_code_4(stage: Stage) -> None:
     """In the gateway's words, or with what to set."""
     for key, words in ((CHAT_KEY, "not for admin calls"), ("nonsense", "keys/admin"), ("", "set TROUPE_ADMIN_KEY")):
@@ -121,10 +165,10 @@ async def test_a_key_that_may_not_is_code_4(stage: Stage) -> None:
 
 
 async def test_no_gateway_is_code_3(stage: Stage) -> None:
-    """There is no way around it for keys."""
+    """And says that the database is another way."""
     settings = RegistrySettings(stage.scratch, url="http://127.0.0.1:9", admin_key=ADMIN_KEY)
     ran = await asyncio.to_thread(CliRunner().invoke, keys, ["list"], obj=Access(settings=lambda: settings))
-    assert (ran.exit_code, "--local" in ran.stderr) == (3, False)
+    assert (ran.exit_code, "--local" in ran.stderr) == (3, True)
 
 
 async def test_status_finds_the_key_of_this_machine(stage: Stage, tmp_path: Path) -> None:

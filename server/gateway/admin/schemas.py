@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from adapters.registry import State
-from server.accounts.keys import MAX_NAME, MAX_OVERLAP, OVERLAP
+from server.accounts.keys import MAX_LIFE, MAX_NAME, MAX_OVERLAP, OVERLAP
 from server.accounts.principal import MAX_COMMUNITIES
 
 Share = Annotated[float, Field(ge=0, le=100, strict=True, description="Percent of what asks for `live`.")]
@@ -152,8 +152,6 @@ class Rollback(Document):
 
 ScopeName = Literal["chat", "evaluate", "publish", "admin"]
 """Each `Scope`, written out: an enumeration would be a reference in a schema that stands alone."""
-MAX_LIFE = 10 * 365 * 86_400
-"""Seconds. For longer, a key without an end is meant."""
 
 
 class Key(Document):
@@ -193,7 +191,9 @@ class NewKey(Document):
     communities: list[str] | None = Field(
         min_length=1, max_length=MAX_COMMUNITIES, description="To be named, or null for all that there are and will be."
     )
-    expires_in: int | None = Field(default=None, ge=1, le=MAX_LIFE, strict=True, description="Seconds from now; without it, it has no end.")
+    expires_in: int | None = Field(
+        default=None, ge=1, le=int(MAX_LIFE.total_seconds()), strict=True, description="Seconds from now; without it, it has no end."
+    )
 
     @field_validator("name")
     @classmethod
