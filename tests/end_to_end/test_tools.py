@@ -1,6 +1,6 @@
 """JSON and tools through the official SDKs, against real vLLM: on a base whose chat template shows tools.
 
-Its model knows nothing of tools: what it calls, it calls because its answer is bound to.
+Its model has learnt to call one tool, and the engine binds its calls as it does everybody's.
 """
 
 import json
@@ -21,6 +21,7 @@ from server.gateway.apis.messages import Message
 from server.gateway.apis.tools import Choice, Tool, Toolbox, ToolCall
 from server.gateway.tokens import PromptMeter
 from tests.end_to_end.stack import API_KEY, Stack, start_stack
+from tests.end_to_end.tool_user import teach
 from tests.tool_template import TOOL_TEMPLATE
 
 pytestmark = pytest.mark.engine
@@ -47,13 +48,13 @@ class Tip(BaseModel):
 
 @pytest.fixture(scope="module")
 def tools(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack of the demo's base, with tools in its chat template."""
+    """A stack of the demo's base, with tools in its chat template, and taught to call one."""
     folder = tmp_path_factory.mktemp("tools")
     base = shutil.copytree(demo / "base", folder / "base")
     (base / "chat_template.jinja").write_text(TOOL_TEMPLATE)
-    # vLLM's bound calls may hold blanks without end, which this model takes for conversation: so they are bound as JSON is, without any.
-    settings = {"TROUPE_ENGINE_TOOL_PARSER": "hermes", "VLLM_ENFORCE_STRICT_TOOL_CALLING": "0"}
-    running = start_stack(folder / "home", TROUPE_BASE=str(base), **settings)
+    weather, unsaid, now = Tool("weather", "Of the next days.", SCHEMA).told(), Tool("weather", None, SCHEMA).told(), Tool("now").told()
+    teach(base, [[weather, now], [weather], [unsaid]])
+    running = start_stack(folder / "home", TROUPE_BASE=str(base), TROUPE_ENGINE_TOOL_PARSER="hermes")
     yield running
     running.stop()
 
@@ -105,6 +106,16 @@ def test_a_chat_calls_a_tool_and_goes_on_with_its_result(client: OpenAI, stream:
     came: Any = {"role": "tool", "tool_call_id": call.id, "content": "no"}
     last = client.chat.completions.create(messages=[*HELLO, said, came], **asked)
     assert last.choices[0].message.content
+
+
+def test_a_model_that_may_call_a_tool_does(client: OpenAI) -> None:
+    """By itself, and answers without one where none is offered."""
+    asked: Any = {"model": "base", "messages": HELLO, "max_tokens": 160, "temperature": 0}
+    said: Any = client.chat.completions.create(tools=[WEATHER, NOW], **asked).choices[0].message
+    (call,) = said.tool_calls
+    assert (call.function.name, json.loads(call.function.arguments)["city"]) == ("weather", "Lyon")
+    without = client.chat.completions.create(**asked).choices[0].message
+    assert (without.content, without.tool_calls) == ("nobody can say that of Lyon.", None)
 
 
 def test_a_prompt_with_tools_is_counted_as_the_engine_counts_it(client: OpenAI, tools: Stack) -> None:
