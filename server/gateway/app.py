@@ -42,6 +42,7 @@ def create_app(
     max_rank: int,
     scratch: Path | None = None,
     refresh_every: float = 0.5,
+    decide_every: float = 60.0,
 ) -> Front:
     """The ASGI application. Its lifespan opens and closes `fleet`; `registry`, `books` and what is below `keys` are closed by whoever
     opened them.
@@ -49,13 +50,14 @@ def create_app(
     Who is let in: the keys of the table, and those that the settings name.
 
     `gate`: closed by whoever ends the server. `max_rank`: the largest that the engine serves. `scratch`: an existing folder for uploads on
-    their way, None for the system's temporary one. `refresh_every`: seconds between two looks at the registry.
+    their way, None for the system's temporary one. `refresh_every`: seconds between two looks at the registry; `decide_every`: at canaries
+    that reactions decide about.
     Raises BaseError if the base's tokenizer or chat template cannot be used.
     """
     parts = make_parts(
         settings, fleet=fleet, registry=registry, keys=keys, books=books, base=base, gate=gate, max_rank=max_rank, scratch=scratch
     )
-    running = partial(_running, parts=parts, refresh_every=refresh_every)
+    running = partial(_running, parts=parts, refresh_every=refresh_every, decide_every=decide_every)
     rest = FastAPI(title="Troupe", version=VERSION, lifespan=running, openapi_url=None, redirect_slashes=False)
     document = public_document(parts.apis, version=VERSION)
     rest.include_router(build_router(parts, document=document, body_timeout=settings.body_timeout))
@@ -77,7 +79,7 @@ def create_app(
 
 
 @asynccontextmanager
-async def _running(app: FastAPI, *, parts: Parts, refresh_every: float) -> AsyncIterator[None]:
+async def _running(app: FastAPI, *, parts: Parts, refresh_every: float, decide_every: float) -> AsyncIterator[None]:
     """What runs beside the requests, from before the first to after the last."""
     await parts.fleet.open()
     with suppress(DatabaseError, KeysUnavailable):  # nobody is let in until they can be read
@@ -91,7 +93,7 @@ async def _running(app: FastAPI, *, parts: Parts, refresh_every: float) -> Async
         parts.ring.follow(),
         parts.warmer.run(),
         parts.foresight.run(),
-        parts.canaries.run(),
+        parts.canaries.run(every=decide_every),
         parts.metrics.follow_wakes(),
     )
     tasks = [asyncio.create_task(work) for work in beside]

@@ -20,7 +20,6 @@ from server.gateway.feedback.desk import read_standing
 
 log = logging.getLogger("troupe.gateway")
 
-EVERY = 60.0
 SWEEP_MS = 86_400_000
 REFUSED = "refused"
 """The outcome of a comparison whose canary was better, and may not be live."""
@@ -38,7 +37,7 @@ class CanaryKeeper:
         self._clock_ns = clock_ns
         self._swept_ms = 0
 
-    async def run(self, *, every: float = EVERY) -> None:
+    async def run(self, *, every: float) -> None:
         """Look every so many seconds, until cancelled."""
         while True:
             try:

@@ -232,6 +232,7 @@ async def open_stage(
     awake: bool = True,
     clock_ns: Callable[[], int] = time.time_ns,
     books: Books | None = None,
+    decide_every: float = 60.0,
 ) -> AsyncIterator[Stage]:
     """`registry`: one to use in place of the one in memory; `keys`, `books`: in place of those that are made here. `awake=False`: the
     engine sleeps until it is asked for. `clock_ns`: the books' time.
@@ -266,6 +267,7 @@ async def open_stage(
             max_rank=MAX_RANK,
             scratch=scratch,
             refresh_every=0.01,
+            decide_every=decide_every,
         )
         server = Server(server_config(app, settings), gate=gate, fleet=fleet, drain_timeout=settings.drain_timeout)
         async with _serving(server, listener) as serving, _callers(port) as (http, sdk):
