@@ -108,7 +108,7 @@ EVERYTHING = --extra clients --extra discord --extra server --extra train --extr
 lock: setup-dev  ## pin everything anew in requirements/*.lock
 	$(COMPILE) $(EVERYTHING) --extra engine-cpu --override requirements/cpu.overrides $(FIND_LINKS) -o requirements/cpu.lock
 	$(COMPILE) $(EVERYTHING) --extra engine-gpu --override requirements/gpu.overrides -o requirements/gpu.lock
-	$(COMPILE) --group dev -c requirements/cpu.lock --override requirements/cpu.overrides $(FIND_LINKS) --no-emit-package torch -o requirements/dev.lock
+	$(COMPILE) --group dev -c requirements/cpu.lock --override requirements/cpu.overrides $(FIND_LINKS) --no-emit-package torch --no-emit-package pip -o requirements/dev.lock
 	$(COMPILE) --extra server -c requirements/cpu.lock -o requirements/gateway.lock
 	$(COMPILE) --extra discord -c requirements/cpu.lock -o requirements/bot.lock
 	$(BIN)/uv pip compile requirements/peers.in --python-version 3.11 --no-header --no-annotate --generate-hashes --quiet --override requirements/peers.overrides -o requirements/peers.lock
