@@ -53,6 +53,10 @@ class Reply:
     usage: Usage | None
     model: str
     request_id: str | None = None
+    adapter: str | None = None
+    """Which version answered, `zizou@7`; None from a server that does not say."""
+    wake_seconds: float | None = None
+    """How long it waited for its engine; None if it did not."""
 
 
 @dataclass(frozen=True)
@@ -215,6 +219,8 @@ class Troupe:
                 usage=usage_of(body.get("usage")),
                 model=str(body.get("model", model)),
                 request_id=response.headers.get("x-request-id"),
+                adapter=response.headers.get("x-troupe-adapter"),
+                wake_seconds=_seconds(response.headers.get("x-troupe-wake-seconds")),
             )
         except (KeyError, IndexError, TypeError, AttributeError) as exc:
             raise NotTroupe(self._url, "its answer has another shape") from exc
@@ -301,6 +307,13 @@ class _Stage:
 def unknown_model(model: str, known: Sequence[str], *, request_id: str | None = None) -> UnknownModel:
     """The error for a model that is not among `known`, with up to three near misses."""
     return UnknownModel(model, difflib.get_close_matches(model, known, n=3, cutoff=0.5), request_id=request_id)
+
+
+def _seconds(header: str | None) -> float | None:
+    try:
+        return None if header is None else float(header)
+    except ValueError:
+        return None
 
 
 def _encode(body: Mapping[str, object]) -> bytes:

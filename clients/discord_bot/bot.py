@@ -1,48 +1,85 @@
-"""The bot on Discord: hears messages, asks the gateway, sends the answer. All of Discord's I/O and nothing else is here.
+"""The bot on Discord: what happens there comes in here, and is handed to who knows what to do. Decides nothing itself.
 
-Whether to answer, what to show the model and how to cut its answer are decided in the pure files beside this one. Whatever the
-model writes, it can ping nobody: mentions are switched off for the client and again on every send.
+Whether to answer, what to show the model and how to cut its answer are decided in the pure files beside this one. Whatever the model
+writes, it can ping nobody: mentions are switched off for the client, on every send, and once more on the wire.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import aiohttp
 import discord
+from discord.abc import Messageable
 
-from adapters.conversation import CONTEXT_TURNS, to_chat
-from clients.api import Troupe
-from clients.discord_bot.attention import Expecting, Seen, should_answer
-from clients.discord_bot.context import conversation
-from clients.discord_bot.heard import Heard, readable
-from clients.discord_bot.sentences import SPEECHLESS, apology
-from clients.discord_bot.splitting import split
+from clients.discord_bot.answering import Answering, Patience
+from clients.discord_bot.asking import Asking, Question
+from clients.discord_bot.attention import Expecting, Why, could_matter, reason
+from clients.discord_bot.channels import ChannelSettings, Mode, effective
+from clients.discord_bot.filter import Filter
+from clients.discord_bot.heard import Heard
+from clients.discord_bot.hearing import Hearing
+from clients.discord_bot.limits import Limits, Verdict
+from clients.discord_bot.links import Links
+from clients.discord_bot.metrics import Metrics
+from clients.discord_bot.naming import NamesKeys
+from clients.discord_bot.outbox import Outbox, Place
+from clients.discord_bot.sentences import SLOWER, UNLINKED
+from clients.discord_bot.store.store import Store
+from clients.discord_bot.taking_up import TakingUp
+from clients.discord_bot.warming import Warming
+from clients.discord_bot.wire import Wire
 from clients.errors import BadSettings, TroupeError
 
 log = logging.getLogger(__name__)
 
-LOOK_BACK = 4 * CONTEXT_TURNS
-"""Messages fetched for context: some are other bots' or hold only pictures, and do not count."""
-
-_CHATTER = (discord.MessageType.default, discord.MessageType.reply)
+_INTENTS = discord.Intents(guilds=True, guild_messages=True, guild_reactions=True, guild_typing=True, message_content=True)
 
 
-class Bot(discord.Client):
-    """One Discord account that speaks as `model`. Log in with `run_forever`."""
+@dataclass(frozen=True)
+class Manner:
+    """How this bot behaves, in all guilds."""
 
-    def __init__(self, troupe: Troupe, model: str, *, max_tokens: int) -> None:
+    max_tokens: int = 200
+    patience: Patience = field(default_factory=Patience)
+    round_s: float = 30.0
+    """Between two looks at what was left undone and what the gateway was not told."""
+    shard_count: int | None = 1
+    """None: as many as Discord thinks fit."""
+    shard_ids: Sequence[int] | None = None
+    """None: all of them."""
+
+
+class Bot(discord.AutoShardedClient):
+    """One Discord account, in many guilds. Log in with `run_forever`."""
+
+    def __init__(self, store: Store, links: Links, names: NamesKeys, wire: Wire, metrics: Metrics, manner: Manner = Manner()) -> None:
         super().__init__(
-            intents=discord.Intents(guilds=True, guild_messages=True, guild_typing=True, message_content=True),
+            intents=_INTENTS,
             allowed_mentions=discord.AllowedMentions.none(),
+            connector=wire,
+            http_trace=wire.trace(),
+            max_messages=None,
+            shard_count=manner.shard_count,
+            shard_ids=None if manner.shard_ids is None else list(manner.shard_ids),  # type: ignore[arg-type] # None: all of them
         )
-        self._troupe = troupe
-        self._model = model
-        self._max_tokens = max_tokens
-        self._seen = Seen()
+        self.store = store
+        self.links = links
+        self.hearing = Hearing(lambda: self._me)
+        self.warming = Warming()
+        self.metrics = metrics
+        asking = Asking(store, self.hearing, Filter(), names, max_tokens=manner.max_tokens)
+        self.answering = Answering(store, asking, Outbox(store), self.warming, metrics, patience=manner.patience)
+        self._taking_up = TakingUp(store, links, self.hearing, self.answering, self._channel)
+        self._limits = Limits()
         self._expecting = Expecting()
-        self._warming: set[asyncio.Task[None]] = set()
+        self._round_s = manner.round_s
+        self._shards_here: set[int] = set()
+        self._met = asyncio.Event()
+        self._errands: set[asyncio.Task[None]] = set()
 
     async def run_forever(self, token: str) -> None:
         """Until closed. Raises TroupeError with one sentence if Discord does not let the bot in."""
@@ -57,92 +94,146 @@ class Bot(discord.Client):
         except (discord.HTTPException, OSError) as exc:  # aiohttp's connection errors are OSErrors
             raise TroupeError(f"Discord cannot be reached ({type(exc).__name__}). Try again later.") from exc
 
+    async def setup_hook(self) -> None:
+        self._errand(self._rounds())
+
     async def close(self) -> None:
-        for task in self._warming:
+        """What is under way stops where it is; the next start goes on with it."""
+        for task in self._errands:
             task.cancel()
-        await asyncio.gather(*self._warming, return_exceptions=True)
+        await asyncio.gather(*self._errands, return_exceptions=True)
+        await self.answering.close()
+        await self.warming.close()
         await super().close()
 
-    async def on_ready(self) -> None:
-        log.info("Here as %s, speaking as %s.", self.user, self._model)
+    # --- what happens on Discord --------------------------------------------------------------------------------------
+
+    async def on_shard_connect(self, shard_id: int) -> None:
+        """With the last shard the bot knows which guilds it is in."""
+        self._shards_here.add(shard_id)
+        if self._shards_here >= set(self._connection.shard_ids):
+            await self._meet()
+            log.info("Here as %s, in %s servers.", self.user, len(self.guilds))
+
+    async def on_guild_join(self, _guild: discord.Guild) -> None:
+        await self._meet()
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        await self.links.sent_away(guild.id)
+        await self._meet()
 
     async def on_raw_typing(self, typing: discord.RawTypingEvent) -> None:
         """Where people were just talking with the bot, the next line may be for it: the engine wakes while it is written."""
-        if (
-            typing.guild_id is not None
-            and typing.user_id != self._me.id
-            and self._expecting.should_warm(typing.channel_id, time.monotonic())
-        ):
-            self._warm()
+        guild = typing.guild_id
+        if guild is None or typing.user_id == self._me.id:
+            return
+        if self._expecting.should_warm(guild, typing.channel_id, time.monotonic()) and (voice := await self.links.voice(guild)):
+            self.warming.warm(voice)
 
     async def on_message(self, message: discord.Message) -> None:
         """Answer `message` if it is for the bot; once, even if Discord delivers it twice."""
-        heard = self._heard(message)
-        if not should_answer(heard) or not self._seen.first_time(heard.id):
+        heard = self.hearing.heard(message)
+        if not could_matter(heard):
             return
-        self._warm()  # it wakes while the channel's history is fetched
-        self._expecting.addressed(heard.channel_id, time.monotonic())
-        try:
-            async with message.channel.typing():
-                answer = await self._answer(message, heard)
-            await self._send(message, answer)
-        except discord.HTTPException as exc:  # may not speak there, or the channel is gone: nobody to tell but the log
-            log.warning("Message %s stays unanswered: %s", heard.id, exc)
+        await self._met.wait()
+        why = await self._reason(message, heard)
+        if why is None or await self.store.people.is_out(heard.author_id):
+            return
+        voice = await self.links.voice(heard.guild_id)
+        if voice is None and why is not Why.ADDRESSED:
+            return
+        if not await self.answering.begin(heard):
+            return
+        place = Place(message.channel, heard.channel_id, heard.id)
+        verdict = self._limits.asks(heard.author_id, heard.channel_id, time.monotonic())
+        if verdict is Verdict.IGNORE or (verdict is Verdict.SAY_SLOWER and why is Why.CHANCE):
+            await self.store.handled.drop(heard.id)
+        elif verdict is Verdict.SAY_SLOWER:
+            await self._tried(heard.id, self.answering.say(place, heard, SLOWER))
+        elif voice is None:
+            await self._tried(heard.id, self.answering.say(place, heard, UNLINKED))
+        else:
+            self._expecting.addressed(heard.channel_id, time.monotonic())
+            question = Question(message, heard, voice, await self.store.guilds.settings(heard.guild_id))
+            await self._tried(heard.id, self.answering.answer(question))
 
-    async def _answer(self, message: discord.Message, asked: Heard) -> str:
-        recent = await self._recent(message)
-        replied_to = await self._replied_to(message, asked, {heard.id: heard for heard in recent})
-        turns = conversation(asked, replied_to, recent, my_name=self._me.display_name)
-        try:
-            reply = await self._troupe.complete_chat(self._model, to_chat(turns), max_tokens=self._max_tokens)
-        except TroupeError as error:
-            log.warning("No answer to message %s: %s", asked.id, error)
-            return apology(error)
-        return reply.text.strip() or SPEECHLESS
+    async def on_raw_message_delete(self, gone: discord.RawMessageDeleteEvent) -> None:
+        await self.answering.deleted(gone.message_id)
 
-    def _warm(self) -> None:
-        """Tell the gateway that a question comes; nothing waits for it, and nothing depends on it."""
-        task = asyncio.create_task(self._told())
-        self._warming.add(task)
-        task.add_done_callback(self._warming.discard)
+    async def on_raw_bulk_message_delete(self, gone: discord.RawBulkMessageDeleteEvent) -> None:
+        for message in gone.message_ids:
+            await self.answering.deleted(message)
 
-    async def _told(self) -> None:
-        try:
-            await self._troupe.warm(self._model)
-        except TroupeError as error:
-            log.info("%s could not be warmed: %s", self._model, error)
+    async def on_raw_reaction_add(self, reaction: discord.RawReactionActionEvent) -> None:
+        is_program = reaction.member is not None and reaction.member.bot
+        if reaction.guild_id is None or is_program or reaction.user_id == self._me.id:
+            return
+        if await self.store.reactions.add(reaction.message_id, _said(reaction.emoji), reaction.user_id, time.time()):
+            self.metrics.reacted()
 
-    async def _recent(self, message: discord.Message) -> list[Heard]:
-        """The messages before this one in its channel; none where the bot may not read them."""
-        try:
-            return [self._heard(before) async for before in message.channel.history(limit=LOOK_BACK, before=message)]
-        except discord.Forbidden:
-            return []
+    async def on_raw_reaction_remove(self, reaction: discord.RawReactionActionEvent) -> None:
+        await self.store.reactions.remove(reaction.message_id, _said(reaction.emoji), reaction.user_id, time.time())
 
-    async def _replied_to(self, message: discord.Message, asked: Heard, known: dict[int, Heard]) -> list[Heard]:
-        """The chain of replies that leads here, the nearest first, as far as it can be followed and is of use."""
-        followed: list[Heard] = []
-        link = asked.reply_to
-        while link is not None and len(followed) < CONTEXT_TURNS:
+    async def on_raw_reaction_clear(self, cleared: discord.RawReactionClearEvent) -> None:
+        await self.store.reactions.clear(cleared.message_id, time.time())
+
+    async def on_raw_reaction_clear_emoji(self, cleared: discord.RawReactionClearEmojiEvent) -> None:
+        await self.store.reactions.clear(cleared.message_id, time.time(), emoji=_said(cleared.emoji))
+
+    # --- errands ------------------------------------------------------------------------------------------------------
+
+    async def _rounds(self) -> None:
+        """Again and again: take up what was left undone."""
+        await self._met.wait()
+        while True:
             try:
-                heard = known.get(link) or self._heard(await message.channel.fetch_message(link))
-            except (discord.NotFound, discord.Forbidden):  # deleted, or not for the bot to read
-                break
-            followed.append(heard)
-            link = heard.reply_to
-        return followed
+                for handled in await self._taking_up.round():
+                    self._errand(self._tried(handled.message, self._taking_up.take_up(handled)))
+            except TroupeError as error:
+                log.warning("%s", error)
+            except Exception:  # a bug in one round must not end all of them
+                log.exception("A round failed.")
+            await asyncio.sleep(self._round_s)
 
-    async def _send(self, message: discord.Message, answer: str) -> None:
-        reply: dict[str, Any] = {"reference": message.to_reference(fail_if_not_exists=False)}
-        for number, part in enumerate(split(answer)):
-            await message.channel.send(
-                part,
-                **(reply if number == 0 else {}),
-                nonce=f"{message.id}-{number}",  # Discord drops a repetition, should a send be tried twice
-                mention_author=False,
-                allowed_mentions=discord.AllowedMentions.none(),
-                suppress_embeds=True,
-            )
+    async def _tried(self, message: int, work: Coroutine[Any, Any, None]) -> None:
+        """`work` for a message. Where Discord or the wire fails it stays for the next round."""
+        try:
+            await work
+        except (discord.HTTPException, aiohttp.ClientError, OSError, TroupeError) as exc:
+            log.warning("Message %s has to wait: %s", message, exc)
+
+    def _errand(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    # --- what the bot knows of itself ---------------------------------------------------------------------------------
+
+    async def channel_settings(self, channel: int, parent: int | None) -> ChannelSettings:
+        """What holds in a channel or thread. Raises StateBroken."""
+        above = await self.store.channels.settings(parent) if parent is not None else None
+        return effective(await self.store.channels.settings(channel), above)
+
+    async def _reason(self, message: discord.Message, heard: Heard) -> Why | None:
+        settings = await self.channel_settings(heard.channel_id, await self._parent(message.channel))
+        spoke_at = await self.store.answers.spoke_at(heard.channel_id) if settings.mode is Mode.LIVELY else None
+        return reason(heard, settings, now=time.time(), spoke_at=spoke_at)
+
+    async def _parent(self, channel: Messageable) -> int | None:
+        """The channel that a thread belongs to. A place that is not known yet is looked up, as it may be a thread of a silent channel."""
+        place: object = channel
+        if isinstance(channel, discord.PartialMessageable):
+            place = await self.fetch_channel(channel.id)
+        return place.parent_id if isinstance(place, discord.Thread) else None
+
+    async def _meet(self) -> None:
+        await self.links.meet([guild.id for guild in self.guilds])
+        self.metrics.guilds(len(self.guilds))
+        self._met.set()
+
+    def _channel(self, channel: int, guild: int) -> Messageable:
+        known = self.get_channel(channel)
+        return known if isinstance(known, Messageable) else self.get_partial_messageable(channel, guild_id=guild)
 
     @property
     def _me(self) -> discord.ClientUser:
@@ -150,33 +241,7 @@ class Bot(discord.Client):
             raise RuntimeError("A message came before the login.")
         return self.user
 
-    def _heard(self, message: discord.Message) -> Heard:
-        author = message.author
-        reply_to, replies_to_me = _reply(message, self._me.id)
-        return Heard(
-            id=message.id,
-            channel_id=message.channel.id,
-            author=author.display_name,
-            text=readable(message.content, me=self._me.id, names=dict(_names(message))),
-            is_self=author.id == self._me.id,
-            is_program=(author.bot and author.id != self._me.id) or bool(message.webhook_id) or message.type not in _CHATTER,
-            in_server=message.guild is not None,
-            addresses_me=self._me.id in message.raw_mentions or replies_to_me,
-            reply_to=reply_to,
-        )
 
-
-def _reply(message: discord.Message, me: int) -> tuple[int | None, bool]:
-    """The message of the same channel that this one replies to, and whether that one is the bot's. A forward is no reply."""
-    reference = message.reference
-    if message.type is not discord.MessageType.reply or reference is None or reference.channel_id != message.channel.id:
-        return None, False
-    original = reference.resolved
-    return reference.message_id, isinstance(original, discord.Message) and original.author.id == me
-
-
-def _names(message: discord.Message) -> Iterator[tuple[int, str]]:
-    for mentioned in message.mentions:
-        yield mentioned.id, mentioned.display_name
-    for named in (*message.role_mentions, *message.channel_mentions):
-        yield named.id, named.name
+def _said(emoji: discord.PartialEmoji) -> str:
+    """A character, or a server's own emoji by its name."""
+    return f":{emoji.name}:" if emoji.is_custom_emoji() else str(emoji)

@@ -1,39 +1,96 @@
 """Which messages the model is shown before it answers. Pure.
 
 The conversation is the chain of replies that leads to the question, filled up with the last messages of the same channel, in the
-order in which they were written. Nothing from another channel or from a direct message ever gets in, whatever is handed over.
+order in which they were written. Nothing from another channel or from a direct message ever gets in, whatever is handed over, and nothing
+of somebody who opted out.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from hashlib import sha256
 
-from adapters.conversation import CONTEXT_TURNS, Turn, before
+from adapters.conversation import CONTEXT_TURNS, Turn, before, to_chat
 from clients.discord_bot.heard import Heard
+from clients.discord_bot.naming import Cast, Invented
 from clients.discord_bot.sentences import SENTENCES
 
 
+@dataclass(frozen=True)
+class Hidden:
+    """What is never shown: messages of `people`, who opted out, and the bot's own `notices`, which are nobody's voice."""
+
+    people: Set[int] = frozenset()
+    notices: Set[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What is asked, as it is sent and as it was said. `digest`: of the rendered messages. `authors`: whose words are in it."""
+
+    messages: list[dict[str, str]]
+    turns: list[Turn]
+    authors: frozenset[int]
+    cast: Cast
+
+    @property
+    def digest(self) -> str:
+        return sha256(json.dumps(self.messages, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def prompt(
+    asked: Heard,
+    replied_to: Sequence[Heard],
+    recent: Sequence[Heard],
+    *,
+    my_name: str,
+    hidden: Hidden = Hidden(),
+    invented: Invented | None = None,
+) -> Prompt:
+    """What to ask the model. `invented`: what its training called people, where that is known."""
+    chosen = conversation(asked, replied_to, recent, hidden=hidden)
+    cast = Cast(_people((asked, *chosen)), out=hidden.people, invented=invented)
+    turns = [Turn(cast.called(heard.author_id, heard.author), cast.told(heard.text), heard.is_self) for heard in chosen]
+    authors = {heard.author_id for heard in chosen if not heard.is_self}
+    if not turns or turns[-1].is_self:  # a bare mention, and nobody else said anything: it is itself what was said
+        turns = [*turns, Turn(cast.called(asked.author_id, asked.author), f"@{my_name}")][-CONTEXT_TURNS:]
+        authors.add(asked.author_id)
+    return Prompt(to_chat(turns), turns, frozenset(authors), cast)
+
+
 def conversation(
-    asked: Heard, replied_to: Sequence[Heard], recent: Sequence[Heard], *, my_name: str, limit: int = CONTEXT_TURNS
-) -> list[Turn]:
-    """The turns to render, oldest first, at most `limit`; the last is always a person's.
+    asked: Heard, replied_to: Sequence[Heard], recent: Sequence[Heard], *, hidden: Hidden = Hidden(), limit: int = CONTEXT_TURNS
+) -> list[Heard]:
+    """The messages to render, oldest first, at most `limit`.
 
     `replied_to` is the chain of replies, the nearest first; `recent` is in any order. A bare mention asks about what stands
-    before it; where nothing of others does, it is itself the last turn.
+    before it.
     """
     room = limit - 1 if asked.text else limit
-    chosen = before(_same_talk(asked, replied_to), _same_talk(asked, recent), room)
-    if asked.text:
-        chosen.append(asked)
-    turns = [Turn(heard.author, heard.text, heard.is_self) for heard in chosen]
-    if not turns or turns[-1].is_self:
-        turns.append(Turn(asked.author, f"@{my_name}"))
-    return turns[-limit:]
+    chosen = before(_same_talk(asked, replied_to, hidden), _same_talk(asked, recent, hidden), room)
+    return [*chosen, asked] if asked.text else chosen
 
 
-def _same_talk(asked: Heard, candidates: Sequence[Heard]) -> list[Heard]:
-    return [heard for heard in candidates if _belongs(heard, asked)]
+def _same_talk(asked: Heard, candidates: Sequence[Heard], hidden: Hidden) -> list[Heard]:
+    return [heard for heard in candidates if _belongs(heard, asked) and not _is_hidden(heard, hidden)]
 
 
 def _belongs(heard: Heard, asked: Heard) -> bool:
     same_talk = heard.channel_id == asked.channel_id and heard.id < asked.id
-    excuse = heard.is_self and heard.text in SENTENCES  # an apology of ours is not the community's voice
-    return same_talk and bool(heard.text) and not heard.is_program and not excuse
+    return same_talk and heard.in_server and bool(heard.text) and not heard.is_program
+
+
+def _is_hidden(heard: Heard, hidden: Hidden) -> bool:
+    if heard.is_self:
+        return heard.text in SENTENCES or heard.id in hidden.notices  # an apology of ours is not the community's voice
+    return heard.author_id in hidden.people
+
+
+def _people(messages: Iterable[Heard]) -> Mapping[int, str]:
+    """Everybody who speaks or is mentioned, but the bot itself."""
+    people: dict[int, str] = {}
+    for heard in messages:
+        people |= heard.mentions
+        if not heard.is_self:
+            people[heard.author_id] = heard.author
+    return people

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _MARKUP = re.compile(r"<(?:(?P<kind>@!?|@&|#)|a?(?P<emoji>:\w+:))(?P<id>\d+)>")
+_EPOCH_MS = 1_420_070_400_000
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,20 @@ class Heard:
     """Mentions the bot by name, or replies to it."""
     reply_to: int | None = None
     """The message of the same channel that it replies to."""
+    author_id: int = 0
+    guild_id: int = 0
+    mentions: Mapping[int, str] = field(default_factory=dict)
+    """The people that it mentions, by the names that people see."""
+
+    @property
+    def at(self) -> float:
+        """Unix time at which it was written, as its id says."""
+        return written_at(self.id)
+
+
+def written_at(snowflake: int) -> float:
+    """Unix time, in seconds."""
+    return ((snowflake >> 22) + _EPOCH_MS) / 1000
 
 
 def readable(content: str, *, me: int, names: Mapping[int, str]) -> str:

@@ -8,8 +8,15 @@ BROKE = "I have talked so much that my budget is used up. I'll be back when it i
 TOO_LONG = "That is more than I can read at once."
 MISCONFIGURED = "I'm not set up right. Whoever runs me finds the reason in my log."
 SPEECHLESS = "I have no words."
+LATE = "Give me a moment, I have only just woken up."
+SLOWER = "One at a time, please: I'll listen again in a minute."
+UNLINKED = "I have no voice here yet. Somebody who manages this server can give me one with `/troupe link`."
+OTHER_RENDERER = (
+    "My voice was trained to read chats in another form than mine, so I'd rather say nothing: train it again, or go back to a version "
+    "that was trained in mine."
+)
 
-SENTENCES = frozenset({ASLEEP, BUSY, BROKE, TOO_LONG, MISCONFIGURED, SPEECHLESS})
+SENTENCES = frozenset({ASLEEP, BUSY, BROKE, TOO_LONG, MISCONFIGURED, SPEECHLESS, LATE, SLOWER, UNLINKED, OTHER_RENDERER})
 
 _BY_CODE = {
     "insufficient_quota": BROKE,

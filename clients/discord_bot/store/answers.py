@@ -102,6 +102,12 @@ class Answers:
         row = await self._file.do(lambda db: db.execute(_LAST, (channel,)).fetchone())
         return Answer(*row) if row else None
 
+    async def spoke_at(self, channel: int) -> float | None:
+        """When the bot last had something to say there."""
+        statement = "SELECT max(made_at) FROM answers WHERE channel = ?"
+        at: float | None = await self._file.do(lambda db: db.execute(statement, (channel,)).fetchone()[0])
+        return at
+
     async def takes(self, message: int) -> int:
         """How many answers to this message there are."""
         count: int = await self._file.do(lambda db: db.execute("SELECT count(*) FROM answers WHERE message = ?", (message,)).fetchone()[0])

@@ -2,14 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from clients.api import Troupe
-from clients.discord_bot.bot import Bot
 from clients.discord_bot.command import serve
 from clients.discord_bot.sentences import ASLEEP, BUSY, MISCONFIGURED, SPEECHLESS
 from clients.discord_bot.settings import read_bot_settings
@@ -22,40 +19,23 @@ from tests.clients.discord_bot.fake_discord import (
     OTHER_BOT,
     PRIVATE,
     TOKEN,
-    FakeDiscord,
     discord_running,
 )
+from tests.clients.discord_bot.scene import Scene, made_bot, online
 from tests.clients.stub_gateway import KEY, StubGateway, error_body, serving
 
 MENTION = f"<@{BOT}>"
 
 
-@dataclass
-class Scene:
-    """The bot is online; what a test needs to make it speak."""
-
-    discord: FakeDiscord
-    gateway: StubGateway
-
-    def prompt(self, number: int = -1) -> list[dict[str, str]]:
-        messages: list[dict[str, str]] = self.gateway.asked[number]["messages"]
-        return messages
-
-
-@asynccontextmanager
-async def _bot(gateway_url: str, key: str = KEY) -> AsyncIterator[Bot]:
-    async with Troupe(gateway_url, key) as troupe, Bot(troupe, "zizou", max_tokens=50) as bot:
-        yield bot
-
-
 @pytest.fixture
-async def scene() -> AsyncIterator[Scene]:
-    async with discord_running() as discord, serving(StubGateway()) as gateway, _bot(gateway.url) as bot:
-        running = asyncio.create_task(bot.run_forever(TOKEN))
-        await discord.online()
-        yield Scene(discord, gateway)
-        await bot.close()
-        await running
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    async with (
+        discord_running() as discord,
+        serving(StubGateway()) as gateway,
+        made_bot(tmp_path, gateway.url) as bot,
+        online(discord, gateway, bot) as scene,
+    ):
+        yield scene
 
 
 async def test_a_mention_is_answered_in_reply_and_can_ping_nobody(scene: Scene) -> None:
@@ -101,16 +81,16 @@ async def test_a_message_that_is_delivered_twice_is_answered_once(scene: Scene) 
     await scene.discord.say(f"{MENTION} second")
     sent = await scene.discord.answers(2)
     assert len(scene.gateway.asked) == 2
-    assert sent[0]["nonce"] == f"{asked['id']}-0"
+    assert sent[0]["nonce"] == f"{int(asked['id']):x}-0-0"
 
 
 @pytest.mark.parametrize("output", ["@everyone come", "@here", f"<@&{BOB}> <@{BOB}>", f"<@{BOB}> look: https://example.org"])
 async def test_no_output_of_the_model_pings_anybody(scene: Scene, output: str) -> None:
-    """The text is sent as it is, and Discord is told to parse nothing in it."""
+    """What pings everybody is another sign now, the rest is sent as it is, and Discord is told to parse nothing in it."""
     scene.gateway.answer = output
     await scene.discord.say(MENTION)
     [sent] = await scene.discord.answers(1)
-    assert sent["content"] == output
+    assert sent["content"] == output.replace("@everyone", "＠everyone").replace("@here", "＠here")
     assert sent["allowed_mentions"]["parse"] == []
     assert not sent["allowed_mentions"].keys() & {"users", "roles"}
 
@@ -255,29 +235,28 @@ async def test_missing_permissions_cost_context_or_the_answer_and_not_the_bot(sc
     assert scene.prompt(0) == [{"role": "user", "content": "Alice: hi"}]
 
 
-async def test_a_refused_token_is_one_sentence() -> None:
+async def test_a_refused_token_is_one_sentence(tmp_path: Path) -> None:
     """The sentence names the variable and not the token."""
-    async with discord_running(), _bot("http://127.0.0.1:1") as bot:
+    async with discord_running(), made_bot(tmp_path, "http://127.0.0.1:1") as bot:
         with pytest.raises(BadSettings, match="TROUPE_BOT_TOKEN") as caught:
             await bot.run_forever("wrong-token")
     assert "wrong-token" not in str(caught.value)
 
 
-async def test_without_a_gateway_the_bot_still_speaks() -> None:
+async def test_without_a_gateway_the_bot_still_speaks(tmp_path: Path) -> None:
     """It says that it cannot find its voice."""
-    async with discord_running() as discord, _bot("http://127.0.0.1:1") as bot:
-        running = asyncio.create_task(bot.run_forever(TOKEN))
-        await discord.online()
+    nowhere = StubGateway(url="http://127.0.0.1:1")
+    async with discord_running() as discord, made_bot(tmp_path, nowhere.url) as bot, online(discord, nowhere, bot):
         await discord.say(f"{MENTION} hi")
         assert [sent["content"] for sent in await discord.answers(1)] == [ASLEEP]
-        await bot.close()
-        await running
 
 
-async def test_the_command_is_the_bot_of_its_settings_until_interrupted() -> None:
+async def test_the_command_is_the_bot_of_its_settings_until_interrupted(tmp_path: Path) -> None:
     """From settings to an answer; an interrupt closes both connections and leaves nothing behind."""
     async with discord_running() as discord, serving(StubGateway()) as gateway:
-        settings = read_bot_settings(bot_token=TOKEN, bot_model="zizou", api_key=KEY, url=gateway.url, bot_max_tokens=9)
+        settings = read_bot_settings(
+            bot_token=TOKEN, bot_model="zizou", api_key=KEY, url=gateway.url, bot_max_tokens=9, home=tmp_path, bot_state_key=None
+        )
         running = asyncio.create_task(serve(settings))
         await discord.online()
         await discord.say(f"{MENTION} hi")

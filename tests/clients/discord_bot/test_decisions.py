@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.conversation import CONTEXT_CHARACTERS, CONTEXT_TURNS
-from clients.discord_bot.attention import EXPECTING_S, WARM_EVERY_S, Expecting, Seen
-from clients.discord_bot.context import conversation
+from clients.discord_bot.attention import EXPECTING_S, WARM_EVERY_S, Deleted, Expecting
+from clients.discord_bot.context import Hidden, prompt
 from clients.discord_bot.heard import Heard, readable
 from clients.discord_bot.sentences import ASLEEP, BROKE, MISCONFIGURED, SENTENCES, TOO_LONG, apology
 from clients.discord_bot.splitting import LIMIT, split
@@ -18,20 +18,28 @@ HEARD = st.builds(
     Heard,
     id=st.integers(1, 60),
     channel_id=st.integers(1, 3),
-    author=st.sampled_from("ab"),
+    author=st.just("somebody else"),
+    author_id=st.integers(11, 12),
     text=st.sampled_from(["", "x", "y z", ASLEEP]),
     is_self=st.booleans(),
     is_program=st.booleans(),
 )
 
 
-ASKED = st.builds(Heard, id=st.integers(1, 60), channel_id=st.integers(1, 3), author=st.just("asker"), text=st.sampled_from(["", "x"]))
+ASKED = st.builds(
+    Heard,
+    id=st.integers(1, 60),
+    channel_id=st.integers(1, 3),
+    author=st.just("asker"),
+    author_id=st.just(10),
+    text=st.sampled_from(["", "x"]),
+)
 
 
 @given(asked=ASKED, chain=st.lists(HEARD, max_size=8), recent=st.lists(HEARD, max_size=20))
 def test_a_conversation_is_bounded_and_ends_with_a_person(asked: Heard, chain: list[Heard], recent: list[Heard]) -> None:
     """Whatever was heard: at most the limit, no empty turn, no apology of ours, a person's words last."""
-    turns = conversation(asked, chain, recent, my_name="me")
+    turns = prompt(asked, chain, recent, my_name="me").turns
     assert 1 <= len(turns) <= CONTEXT_TURNS
     assert all(turn.text for turn in turns)
     assert not any(turn.is_self and turn.text in SENTENCES for turn in turns)
@@ -41,17 +49,28 @@ def test_a_conversation_is_bounded_and_ends_with_a_person(asked: Heard, chain: l
 @given(chain=st.lists(HEARD, max_size=8), recent=st.lists(HEARD, max_size=20))
 def test_nothing_of_another_channel_is_ever_shown(chain: list[Heard], recent: list[Heard]) -> None:
     """Marked by author here: every turn comes from the channel of the question."""
-    asked = Heard(id=100, channel_id=1, author="asker", text="?")
-    foreign = [Heard(h.id, 2, "foreign", h.text, h.is_self) for h in (*chain, *recent)]
-    turns = conversation(asked, [*foreign, *chain], [*recent, *foreign], my_name="me")
-    assert "foreign" not in {turn.author for turn in turns}
+    asked = Heard(id=100, channel_id=1, author="asker", text="?", author_id=10)
+    foreign = [Heard(h.id, 2, "foreign", h.text, h.is_self, author_id=99) for h in (*chain, *recent)]
+    asks = prompt(asked, [*foreign, *chain], [*recent, *foreign], my_name="me")
+    assert "foreign" not in {turn.author for turn in asks.turns}
+    assert 99 not in asks.authors
+
+
+@given(chain=st.lists(HEARD, max_size=8), recent=st.lists(HEARD, max_size=20))
+def test_nothing_of_somebody_who_opted_out_is_ever_shown(chain: list[Heard], recent: list[Heard]) -> None:
+    """Nor a notice of the bot's own, whatever it says."""
+    asked = Heard(id=100, channel_id=1, author="asker", text="?", author_id=10)
+    hidden = Hidden(frozenset({11}), frozenset(range(1, 61)))
+    asks = prompt(asked, chain, recent, my_name="me", hidden=hidden)
+    assert 11 not in asks.authors
+    assert not any(turn.is_self for turn in asks.turns)
 
 
 def test_a_wall_of_text_is_left_out_and_what_else_was_said_stays() -> None:
     """It neither fills the context nor hides the messages around it."""
     asked = Heard(id=9, channel_id=1, author="asker", text="?")
     recent = [Heard(1, 1, "a", "before"), Heard(2, 1, "b", "x" * (CONTEXT_CHARACTERS + 1)), Heard(3, 1, "a", "after")]
-    assert [turn.text for turn in conversation(asked, [], recent, my_name="me")] == ["before", "after", "?"]
+    assert [turn.text for turn in prompt(asked, [], recent, my_name="me").turns] == ["before", "after", "?"]
 
 
 def test_markup_is_read_as_people_see_it() -> None:
@@ -61,10 +80,12 @@ def test_markup_is_read_as_people_see_it() -> None:
     assert readable(content, me=1, names=names) == "@Ann and @mods in #lounge :party: :lol: @unknown <notmarkup>"
 
 
-def test_seen_knows_each_id_once_and_stays_small() -> None:
+def test_what_was_deleted_is_known_for_a_while() -> None:
     """The oldest are forgotten first."""
-    seen = Seen(limit=2)
-    assert [seen.first_time(number) for number in (1, 1, 2, 2, 3, 3, 1)] == [True, False, True, False, True, False, True]
+    deleted = Deleted(limit=2)
+    for number in (1, 2, 3):
+        deleted.add(number)
+    assert [number in deleted for number in (1, 2, 3, 4)] == [False, True, True, False]
 
 
 @given(st.text(st.sampled_from("ab .!?\n'é🎉"), max_size=200), st.integers(1, 40))
@@ -100,16 +121,17 @@ def test_every_error_has_a_sentence_without_its_details(error: TroupeError, sent
 
 
 def test_typing_is_expected_only_where_and_while_people_talk_with_the_bot() -> None:
-    """And it wakes the engine once in a while, not with every key: all channels share it."""
+    """And it wakes a guild's voice once in a while, not with every key: its channels share it, other guilds do not."""
     expecting = Expecting()
-    assert not expecting.should_warm(1, 0.0)
+    assert not expecting.should_warm(7, 1, 0.0)
     expecting.addressed(1, 0.0)
     expecting.addressed(2, 0.0)
-    assert not expecting.should_warm(3, 1.0)
-    assert expecting.should_warm(1, 1.0)
-    assert not expecting.should_warm(2, WARM_EVERY_S)
-    assert expecting.should_warm(2, WARM_EVERY_S + 1)
-    assert not expecting.should_warm(1, EXPECTING_S)
+    assert not expecting.should_warm(7, 3, 1.0)
+    assert expecting.should_warm(7, 1, 1.0)
+    assert not expecting.should_warm(7, 2, WARM_EVERY_S)
+    assert expecting.should_warm(8, 2, WARM_EVERY_S)
+    assert expecting.should_warm(7, 2, WARM_EVERY_S + 1)
+    assert not expecting.should_warm(7, 1, EXPECTING_S)
     expecting.addressed(1, EXPECTING_S)
-    assert expecting.should_warm(1, EXPECTING_S + 1)
-    assert not expecting.should_warm(2, 2 * EXPECTING_S)
+    assert expecting.should_warm(7, 1, EXPECTING_S + 1)
+    assert not expecting.should_warm(7, 2, 2 * EXPECTING_S)

@@ -23,9 +23,29 @@ def test_nonsense_is_refused_by_its_name(field: str, value: object) -> None:
     assert "s3cret" not in str(caught.value)
 
 
-def test_the_command_says_what_to_set() -> None:
+@pytest.mark.parametrize(
+    ("env", "sentence"),
+    [
+        ({}, "TROUPE_BOT_TOKEN is not set. Set it to the token of your bot (Discord's developer portal, your application, Bot)."),
+        (
+            {"TROUPE_BOT_TOKEN": "s3cret-token", "TROUPE_BOT_MODEL": "zizou"},
+            "TROUPE_API_KEY is not set. Set it to the key that `make up` printed, or unset TROUPE_BOT_MODEL.",
+        ),
+        (
+            {"TROUPE_BOT_TOKEN": "s3cret-token", "TROUPE_BOT_SHARDS": "2", "TROUPE_BOT_SHARD_IDS": "1, 2"},
+            "TROUPE_BOT_SHARD_IDS names a connection that is none of TROUPE_BOT_SHARDS.",
+        ),
+    ],
+)
+def test_the_command_says_what_to_set(env: dict[str, str], sentence: str) -> None:
     """One sentence on stderr, exit code 1."""
-    env = {"TROUPE_BOT_TOKEN": "s3cret-token", "TROUPE_BOT_MODEL": "", "TROUPE_API_KEY": "s3cret-key"}
-    result = CliRunner().invoke(main, ["bot"], env=env)
+    unset = dict.fromkeys(("TROUPE_BOT_TOKEN", "TROUPE_BOT_MODEL", "TROUPE_API_KEY"), "")
+    result = CliRunner().invoke(main, ["bot"], env=unset | env)
     assert result.exit_code == 1
-    assert result.stderr == "Error: TROUPE_BOT_MODEL is not set. Set it to the community that it speaks as, a name from `troupe models`.\n"
+    assert result.stderr == f"Error: {sentence}\n"
+
+
+def test_a_bot_without_a_model_of_its_own_speaks_where_it_is_linked() -> None:
+    """A token is all that it needs."""
+    settings = read_bot_settings(bot_token="t", bot_model=None, bot_shards=4, bot_shard_ids="0,3")
+    assert (settings.bot_model, settings.bot_shard_ids) == (None, (0, 3))

@@ -1,0 +1,187 @@
+"""The way of one message, from "this one is mine" to the last part of the answer. What decides is pure and elsewhere; this is the order.
+
+A row says that the bot took the message upon itself before anything else is done, and another one what it answers before anything of it is
+sent. So whatever moment a kill comes at, the next start knows where to go on, and nothing is said twice.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import discord
+
+from clients.discord_bot.asking import Asking, Made, Question
+from clients.discord_bot.attention import Deleted
+from clients.discord_bot.context import Prompt
+from clients.discord_bot.guild_settings import GuildSettings
+from clients.discord_bot.heard import Heard, written_at
+from clients.discord_bot.metrics import Metrics
+from clients.discord_bot.outbox import Outbox, Place, Unwanted
+from clients.discord_bot.sentences import LATE
+from clients.discord_bot.splitting import split
+from clients.discord_bot.store.answers import Answer, Part
+from clients.discord_bot.store.handled import Handled
+from clients.discord_bot.store.store import Store
+from clients.discord_bot.store.words import Words
+from clients.discord_bot.typing_shown import typing_shown
+from clients.discord_bot.warming import Warming
+
+log = logging.getLogger(__name__)
+
+_SEEDS = 2**31
+
+
+@dataclass(frozen=True)
+class Patience:
+    """`late_s`: after so many seconds without an answer people are told that it takes a while."""
+
+    late_s: float = 25.0
+
+
+class Answering:
+    """Methods raise StateBroken, and what Discord and the wire raise where trying again later may help."""
+
+    def __init__(
+        self,
+        store: Store,
+        asking: Asking,
+        outbox: Outbox,
+        warming: Warming,
+        metrics: Metrics,
+        *,
+        patience: Patience = Patience(),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._asking = asking
+        self._outbox = outbox
+        self._warming = warming
+        self._metrics = metrics
+        self._patience = patience
+        self._clock = clock
+        self._running: dict[int, asyncio.Task[object]] = {}
+        self._deleted = Deleted()
+
+    def is_running(self, message: int) -> bool:
+        """Whether somebody is at it."""
+        return message in self._running
+
+    async def begin(self, heard: Heard) -> bool:
+        """Take a message upon us. False if that was done before, by whichever process, or if it is gone."""
+        row = Handled(heard.id, heard.guild_id, heard.channel_id, heard.author_id, self._clock())
+        return await self._store.handled.begin(row) and heard.id not in self._deleted
+
+    async def answer(self, question: Question, *, noticed: bool = False) -> None:
+        """For who has begun it. `noticed`: people were told already that it takes a while."""
+        async with self._at_work(question.heard.id):
+            async with typing_shown(question.message.channel) as sign:
+                self._warming.warm(question.voice)
+                asked = await self._asking.prompt(question)
+                made = await self._patiently(question, asked, noticed)
+                parts = await self._keep(question.heard, made, words=_words(question, asked, made), digest=asked.digest)
+                await self._outbox.deliver(_place(question), parts, sign, pauses=question.settings.pauses)
+            self._metrics.answered("apology" if made.adapter is None else "answer", self._clock() - written_at(question.heard.id))
+
+    async def say(self, place: Place, heard: Heard, text: str) -> None:
+        """A sentence of the bot's own instead of an answer, for who has begun it."""
+        async with self._at_work(heard.id):
+            await self._outbox.deliver(place, await self._keep(heard, Made(text)))
+            self._metrics.answered("notice", self._clock() - written_at(heard.id))
+
+    async def finish(self, place: Place, parts: list[Part], settings: GuildSettings) -> None:
+        """Send what is left of an answer that was kept before a stop."""
+        async with self._at_work(place.message), typing_shown(place.channel) as sign:
+            await self._outbox.deliver(place, parts, sign, pauses=settings.pauses)
+
+    async def another(self, question: Question) -> list[Part]:
+        """Another take of the answer to this message, kept and sent as a reply of its own. The earlier takes stay as they are."""
+        async with typing_shown(question.message.channel) as sign:
+            self._warming.warm(question.voice)
+            asked = await self._asking.prompt(question)
+            made = await self._asking.ask(question, asked, seed=random.randrange(_SEEDS))
+            take = await self._store.answers.takes(question.heard.id)
+            parts = await self._keep(question.heard, made, words=_words(question, asked, made), digest=asked.digest, take=take)
+            await self._outbox.deliver(_place(question), parts, sign, pauses=question.settings.pauses)
+        return await self._store.answers.parts(question.heard.id, take)
+
+    async def aside(self, question: Question, model: str) -> Made:
+        """What `model` would say, for nobody's eyes but the caller's: nothing is sent and nothing kept."""
+        return await self._asking.ask(question, await self._asking.prompt(question), model=model)
+
+    async def deleted(self, message: int) -> None:
+        """The message is gone: whatever is under way for it ends, and nothing more of it is said."""
+        self._deleted.add(message)
+        task = self._running.get(message)
+        if task is not None:
+            task.cancel()
+        await self._store.handled.drop(message)
+
+    async def close(self) -> None:
+        """Stops in the middle of whatever is under way; the next start goes on with it."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    @asynccontextmanager
+    async def _at_work(self, message: int) -> AsyncIterator[None]:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("An answer is made in a task.")
+        self._running[message] = task
+        try:
+            yield
+        except Unwanted as exc:
+            log.info("Message %s gets no answer: %s", message, exc)
+            await self._store.handled.drop(message)
+            self._metrics.dropped()
+        except (discord.Forbidden, discord.NotFound) as exc:  # the bot may not even look there, or there is no there
+            log.warning("Message %s gets no answer: %s", message, exc)
+            await self._store.handled.drop(message)
+            self._metrics.dropped()
+        finally:
+            del self._running[message]
+
+    async def _patiently(self, question: Question, asked: Prompt, noticed: bool) -> Made:
+        asking = asyncio.create_task(self._asking.ask(question, asked))
+        try:
+            await asyncio.wait({asking}, timeout=None if noticed else self._patience.late_s)
+            if not asking.done():
+                with suppress(discord.HTTPException):  # what matters is the answer
+                    await self._outbox.notice(_place(question), question.settings.late or LATE)
+            return await asking
+        finally:
+            asking.cancel()
+
+    async def _keep(self, heard: Heard, made: Made, *, words: Words | None = None, digest: str = "", take: int = 0) -> list[Part]:
+        now = self._clock()
+        answer = Answer(
+            message=heard.id,
+            take=take,
+            guild=heard.guild_id,
+            channel=heard.channel_id,
+            asker=heard.author_id,
+            adapter=made.adapter,
+            context_hash=digest,
+            request_id=made.request_id,
+            seconds=now - heard.at,
+            queue_seconds=None,
+            wake_seconds=made.wake_seconds,
+            made_at=now,
+        )
+        return await self._store.answers.add(answer, split(made.text), words)
+
+
+def _words(question: Question, asked: Prompt, made: Made) -> Words | None:
+    """What may be learnt from: only where the guild wants that, and only the community's own voice."""
+    if not question.settings.learn or made.adapter is None:
+        return None
+    return Words(asked.turns, asked.cast.told(made.text), asked.authors)
+
+
+def _place(question: Question) -> Place:
+    return Place(question.message.channel, question.heard.channel_id, question.heard.id)
