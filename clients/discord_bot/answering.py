@@ -6,7 +6,6 @@ sent. So whatever moment a kill comes at, the next start knows where to go on, a
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -31,8 +30,6 @@ from clients.discord_bot.typing_shown import typing_shown
 from clients.discord_bot.warming import Warming
 
 log = logging.getLogger(__name__)
-
-_SEEDS = 2**31
 
 
 @dataclass(frozen=True)
@@ -82,8 +79,8 @@ class Answering:
                 self._warming.warm(question.voice)
                 asked = await self._asking.prompt(question)
                 made = await self._patiently(question, asked, noticed)
-                parts = await self._keep(question.heard, made, words=_words(question, asked, made), digest=asked.digest)
-                await self._outbox.deliver(_place(question), parts, sign, pauses=question.settings.pauses)
+                parts = await self._keep(question.heard, made, words=words_of(question, asked, made), digest=asked.digest)
+                await self._outbox.deliver(question.place, parts, sign, pauses=question.settings.pauses)
             self._metrics.answered("apology" if made.adapter is None else "answer", self._clock() - written_at(question.heard.id))
 
     async def say(self, place: Place, heard: Heard, text: str) -> None:
@@ -96,21 +93,6 @@ class Answering:
         """Send what is left of an answer that was kept before a stop."""
         async with self._at_work(place.message), typing_shown(place.channel) as sign:
             await self._outbox.deliver(place, parts, sign, pauses=settings.pauses)
-
-    async def another(self, question: Question) -> list[Part]:
-        """Another take of the answer to this message, kept and sent as a reply of its own. The earlier takes stay as they are."""
-        async with typing_shown(question.message.channel) as sign:
-            self._warming.warm(question.voice)
-            asked = await self._asking.prompt(question)
-            made = await self._asking.ask(question, asked, seed=random.randrange(_SEEDS))
-            take = await self._store.answers.takes(question.heard.id)
-            parts = await self._keep(question.heard, made, words=_words(question, asked, made), digest=asked.digest, take=take)
-            await self._outbox.deliver(_place(question), parts, sign, pauses=question.settings.pauses)
-        return await self._store.answers.parts(question.heard.id, take)
-
-    async def aside(self, question: Question, model: str) -> Made:
-        """What `model` would say, for nobody's eyes but the caller's: nothing is sent and nothing kept."""
-        return await self._asking.ask(question, await self._asking.prompt(question), model=model)
 
     async def deleted(self, message: int) -> None:
         """The message is gone: whatever is under way for it ends, and nothing more of it is said."""
@@ -152,36 +134,36 @@ class Answering:
             await asyncio.wait({asking}, timeout=None if noticed else self._patience.late_s)
             if not asking.done():
                 with suppress(discord.HTTPException):  # what matters is the answer
-                    await self._outbox.notice(_place(question), question.settings.late or LATE)
+                    await self._outbox.notice(question.place, question.settings.late or LATE)
             return await asking
         finally:
             asking.cancel()
 
-    async def _keep(self, heard: Heard, made: Made, *, words: Words | None = None, digest: str = "", take: int = 0) -> list[Part]:
-        now = self._clock()
-        answer = Answer(
-            message=heard.id,
-            take=take,
-            guild=heard.guild_id,
-            channel=heard.channel_id,
-            asker=heard.author_id,
-            adapter=made.adapter,
-            context_hash=digest,
-            request_id=made.request_id,
-            seconds=now - heard.at,
-            queue_seconds=None,
-            wake_seconds=made.wake_seconds,
-            made_at=now,
-        )
+    async def _keep(self, heard: Heard, made: Made, *, words: Words | None = None, digest: str = "") -> list[Part]:
+        answer = answer_of(heard, made, now=self._clock(), digest=digest)
         return await self._store.answers.add(answer, split(made.text), words)
 
 
-def _words(question: Question, asked: Prompt, made: Made) -> Words | None:
+def answer_of(heard: Heard, made: Made, *, now: float, digest: str, take: int = 0, asker: int | None = None) -> Answer:
+    """What to keep of an answer to this message."""
+    return Answer(
+        message=heard.id,
+        take=take,
+        guild=heard.guild_id,
+        channel=heard.channel_id,
+        asker=heard.author_id if asker is None else asker,
+        adapter=made.adapter,
+        context_hash=digest,
+        request_id=made.request_id,
+        seconds=made.seconds if take else now - heard.at,
+        queue_seconds=None,
+        wake_seconds=made.wake_seconds,
+        made_at=now,
+    )
+
+
+def words_of(question: Question, asked: Prompt, made: Made) -> Words | None:
     """What may be learnt from: only where the guild wants that, and only the community's own voice."""
     if not question.settings.learn or made.adapter is None:
         return None
-    return Words(asked.turns, asked.cast.told(made.text), asked.authors)
-
-
-def _place(question: Question) -> Place:
-    return Place(question.message.channel, question.heard.channel_id, question.heard.id)
+    return Words(asked.said, asked.cast.told(made.text), asked.people)

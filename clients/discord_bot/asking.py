@@ -16,6 +16,8 @@ from clients.discord_bot.heard import Heard
 from clients.discord_bot.hearing import Hearing
 from clients.discord_bot.links import BASE, Voice
 from clients.discord_bot.naming import NamesKeys
+from clients.discord_bot.outbox import Place
+from clients.discord_bot.reporting import PlanOf, version_of
 from clients.discord_bot.sentences import OTHER_RENDERER, SPEECHLESS, apology
 from clients.discord_bot.store.store import Store
 from clients.errors import NotTroupe, TroupeError, UnknownModel
@@ -35,6 +37,10 @@ class Question:
     voice: Voice
     settings: GuildSettings
 
+    @property
+    def place(self) -> Place:
+        return Place(self.message.channel, self.heard.channel_id, self.heard.id)
+
 
 @dataclass(frozen=True)
 class Made:
@@ -44,6 +50,8 @@ class Made:
     adapter: str | None = None
     request_id: str | None = None
     wake_seconds: float | None = None
+    seconds: float = 0.0
+    """That it took to make."""
 
 
 class Asking:
@@ -55,6 +63,7 @@ class Asking:
         hearing: Hearing,
         filter: Filter,
         names: NamesKeys,
+        plan_of: PlanOf,
         *,
         max_tokens: int,
         clock: Callable[[], float] = time.monotonic,
@@ -63,6 +72,7 @@ class Asking:
         self._hearing = hearing
         self._filter = filter
         self._names = names
+        self._plan_of = plan_of
         self._max_tokens = max_tokens
         self._clock = clock
         self._renderers: dict[tuple[int, str], tuple[float, str | None]] = {}
@@ -81,7 +91,8 @@ class Asking:
     async def ask(self, question: Question, asked: Prompt, *, model: str | None = None, seed: int | None = None) -> Made:
         """What the voice says to it, or an apology. `model` instead of the guild's own; it has to be of the same community."""
         voice = question.voice
-        model = model or voice.model
+        began = self._clock()
+        model = model or version_of(voice, self._plan_of(voice.guild), question.heard.id)
         try:
             if not await self.reads_as_we_write(voice, model):
                 return Made(self._refused(question, model))
@@ -92,7 +103,8 @@ class Asking:
             log.warning("No answer to message %s: %s", question.heard.id, error)
             return Made(apology(error))
         text = self._filter.clean(asked.cast.shown(reply.text.strip()), question.settings.level).text.strip()
-        return Made(text or SPEECHLESS, reply.adapter or model, reply.request_id, reply.wake_seconds)
+        seconds = self._clock() - began
+        return Made(text or SPEECHLESS, reply.adapter or model, reply.request_id, reply.wake_seconds, seconds)
 
     async def reads_as_we_write(self, voice: Voice, model: str) -> bool:
         """Whether `model` was trained on chats in the form that the bot writes; True where nobody knows. Raises TroupeError."""

@@ -27,6 +27,8 @@ from clients.discord_bot.links import Links
 from clients.discord_bot.metrics import Metrics
 from clients.discord_bot.naming import NamesKeys
 from clients.discord_bot.outbox import Outbox, Place
+from clients.discord_bot.reporting import Reporting
+from clients.discord_bot.retaking import Retaking
 from clients.discord_bot.sentences import SLOWER, UNLINKED
 from clients.discord_bot.store.store import Store
 from clients.discord_bot.taking_up import TakingUp
@@ -71,8 +73,11 @@ class Bot(discord.AutoShardedClient):
         self.hearing = Hearing(lambda: self._me)
         self.warming = Warming()
         self.metrics = metrics
-        asking = Asking(store, self.hearing, Filter(), names, max_tokens=manner.max_tokens)
-        self.answering = Answering(store, asking, Outbox(store), self.warming, metrics, patience=manner.patience)
+        self._reporting = Reporting(store, links, metrics)
+        asking = Asking(store, self.hearing, Filter(), names, self._reporting.plan, max_tokens=manner.max_tokens)
+        outbox = Outbox(store)
+        self.answering = Answering(store, asking, outbox, self.warming, metrics, patience=manner.patience)
+        self.retaking = Retaking(store, links, self.hearing, asking, outbox)
         self._taking_up = TakingUp(store, links, self.hearing, self.answering, self._channel)
         self._limits = Limits()
         self._expecting = Expecting()
@@ -183,12 +188,13 @@ class Bot(discord.AutoShardedClient):
     # --- errands ------------------------------------------------------------------------------------------------------
 
     async def _rounds(self) -> None:
-        """Again and again: take up what was left undone."""
+        """Again and again: take up what was left undone, and tell the gateway what it does not know."""
         await self._met.wait()
         while True:
             try:
                 for handled in await self._taking_up.round():
                     self._errand(self._tried(handled.message, self._taking_up.take_up(handled)))
+                await self._reporting.round()
             except TroupeError as error:
                 log.warning("%s", error)
             except Exception:  # a bug in one round must not end all of them

@@ -14,6 +14,7 @@ from adapters.conversation import CONTEXT_TURNS, Turn, before, to_chat
 from clients.discord_bot.heard import Heard
 from clients.discord_bot.naming import Cast, Invented
 from clients.discord_bot.sentences import SENTENCES
+from clients.feedback import SaidTurn
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,11 @@ class Hidden:
 
 @dataclass(frozen=True)
 class Prompt:
-    """What is asked, as it is sent and as it was said. `digest`: of the rendered messages. `authors`: whose words are in it."""
+    """What is asked, as it is sent and as it was said. `digest`: of the rendered messages. `people`: who speaks in it or is mentioned."""
 
     messages: list[dict[str, str]]
-    turns: list[Turn]
-    authors: frozenset[int]
+    said: list[SaidTurn]
+    people: frozenset[int]
     cast: Cast
 
     @property
@@ -50,12 +51,16 @@ def prompt(
     """What to ask the model. `invented`: what its training called people, where that is known."""
     chosen = conversation(asked, replied_to, recent, hidden=hidden)
     cast = Cast(_people((asked, *chosen)), out=hidden.people, invented=invented)
-    turns = [Turn(cast.called(heard.author_id, heard.author), cast.told(heard.text), heard.is_self) for heard in chosen]
-    authors = {heard.author_id for heard in chosen if not heard.is_self}
-    if not turns or turns[-1].is_self:  # a bare mention, and nobody else said anything: it is itself what was said
-        turns = [*turns, Turn(cast.called(asked.author_id, asked.author), f"@{my_name}")][-CONTEXT_TURNS:]
-        authors.add(asked.author_id)
-    return Prompt(to_chat(turns), turns, frozenset(authors), cast)
+    said = [_said(heard, cast.told(heard.text), cast) for heard in chosen]
+    if not said or said[-1].is_self:  # a bare mention, and nobody else said anything: it is itself what was said
+        said = [*said, _said(asked, f"@{my_name}", cast)][-CONTEXT_TURNS:]
+    turns = [Turn(each.name, each.text, each.is_self) for each in said]
+    return Prompt(to_chat(turns), said, frozenset(_people((asked, *chosen))), cast)
+
+
+def _said(heard: Heard, text: str, cast: Cast) -> SaidTurn:
+    author = None if heard.is_self else str(heard.author_id)
+    return SaidTurn(cast.called(heard.author_id, heard.author), text, heard.is_self, author)
 
 
 def conversation(

@@ -28,7 +28,7 @@ class Guilds:
                 connection.execute(f"DELETE FROM {table} WHERE guild = ?", (guild,))  # noqa: S608 - names of ours
             of_guild = "(message, take) IN (SELECT message, take FROM answers WHERE guild = ?)"
             connection.execute(f"DELETE FROM words WHERE {of_guild}", (guild,))  # noqa: S608
-            connection.execute(f"DELETE FROM word_authors WHERE {of_guild}", (guild,))  # noqa: S608
+            connection.execute(f"DELETE FROM word_people WHERE {of_guild}", (guild,))  # noqa: S608
             connection.execute(f"UPDATE parts SET text = '' WHERE {of_guild}", (guild,))  # noqa: S608
 
         await self._file.do(work)

@@ -78,7 +78,7 @@ STEPS = (
         reply TEXT NOT NULL,
         PRIMARY KEY (message, take)
     ) WITHOUT ROWID;
-    CREATE TABLE word_authors (
+    CREATE TABLE word_people (
         person INTEGER NOT NULL,
         message INTEGER NOT NULL,
         take INTEGER NOT NULL,

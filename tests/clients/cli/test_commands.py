@@ -78,6 +78,8 @@ async def test_ask_json_is_one_object_with_usage(stub: StubGateway, shell: Shell
         "usage": {"prompt_tokens": 7, "completion_tokens": 3},
         "model": "zizou",
         "request_id": "req-1",
+        "adapter": None,
+        "wake_seconds": None,
     }
 
 

@@ -39,7 +39,7 @@ ASKED = st.builds(
 @given(asked=ASKED, chain=st.lists(HEARD, max_size=8), recent=st.lists(HEARD, max_size=20))
 def test_a_conversation_is_bounded_and_ends_with_a_person(asked: Heard, chain: list[Heard], recent: list[Heard]) -> None:
     """Whatever was heard: at most the limit, no empty turn, no apology of ours, a person's words last."""
-    turns = prompt(asked, chain, recent, my_name="me").turns
+    turns = prompt(asked, chain, recent, my_name="me").said
     assert 1 <= len(turns) <= CONTEXT_TURNS
     assert all(turn.text for turn in turns)
     assert not any(turn.is_self and turn.text in SENTENCES for turn in turns)
@@ -52,8 +52,8 @@ def test_nothing_of_another_channel_is_ever_shown(chain: list[Heard], recent: li
     asked = Heard(id=100, channel_id=1, author="asker", text="?", author_id=10)
     foreign = [Heard(h.id, 2, "foreign", h.text, h.is_self, author_id=99) for h in (*chain, *recent)]
     asks = prompt(asked, [*foreign, *chain], [*recent, *foreign], my_name="me")
-    assert "foreign" not in {turn.author for turn in asks.turns}
-    assert 99 not in asks.authors
+    assert "foreign" not in {turn.name for turn in asks.said}
+    assert 99 not in asks.people
 
 
 @given(chain=st.lists(HEARD, max_size=8), recent=st.lists(HEARD, max_size=20))
@@ -62,15 +62,15 @@ def test_nothing_of_somebody_who_opted_out_is_ever_shown(chain: list[Heard], rec
     asked = Heard(id=100, channel_id=1, author="asker", text="?", author_id=10)
     hidden = Hidden(frozenset({11}), frozenset(range(1, 61)))
     asks = prompt(asked, chain, recent, my_name="me", hidden=hidden)
-    assert 11 not in asks.authors
-    assert not any(turn.is_self for turn in asks.turns)
+    assert "11" not in {turn.author for turn in asks.said}
+    assert not any(turn.is_self for turn in asks.said)
 
 
 def test_a_wall_of_text_is_left_out_and_what_else_was_said_stays() -> None:
     """It neither fills the context nor hides the messages around it."""
     asked = Heard(id=9, channel_id=1, author="asker", text="?")
     recent = [Heard(1, 1, "a", "before"), Heard(2, 1, "b", "x" * (CONTEXT_CHARACTERS + 1)), Heard(3, 1, "a", "after")]
-    assert [turn.text for turn in prompt(asked, [], recent, my_name="me").turns] == ["before", "after", "?"]
+    assert [turn.text for turn in prompt(asked, [], recent, my_name="me").said] == ["before", "after", "?"]
 
 
 def test_markup_is_read_as_people_see_it() -> None:

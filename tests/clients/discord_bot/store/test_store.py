@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from adapters.conversation import Turn
 from clients.discord_bot.channels import ChannelSettings, Mode, Quiet
 from clients.discord_bot.errors import StateBroken
 from clients.discord_bot.guild_settings import GuildSettings, Level, Names
@@ -21,9 +20,14 @@ from clients.discord_bot.store.links import LinkRow
 from clients.discord_bot.store.store import Store
 from clients.discord_bot.store.votes import Vote
 from clients.discord_bot.store.words import Words
+from clients.feedback import SaidTurn
 
 GUILD, CHANNEL, ALICE, BOB, CARA = 1, 2, 11, 12, 13
-WORDS = Words([Turn("Bob", "they lost"), Turn("zizou", "again", is_self=True), Turn("Alice", "why?")], "offside", frozenset({ALICE, BOB}))
+WORDS = Words(
+    [SaidTurn("Bob", "they lost", author=str(BOB)), SaidTurn("zizou", "again", is_self=True), SaidTurn("Alice", "why?", author=str(ALICE))],
+    "offside",
+    frozenset({ALICE, BOB}),
+)
 
 
 def answer(message: int, take: int = 0, *, made_at: float = 100.0, channel: int = CHANNEL) -> Answer:
