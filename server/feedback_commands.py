@@ -22,7 +22,7 @@ _DEFAULT = Policy()
 
 @click.group("adapters", invoke_without_command=True, params=list(ls.params), help=f"{ls.help} Below it: how people like them.")
 @click.pass_context
-def adapters(context: click.Context, **given: Any) -> None:
+def adapters(context: click.Context, /, **given: Any) -> None:
     if context.invoked_subcommand is None:
         context.invoke(ls, **given)
 
@@ -68,10 +68,8 @@ def canary_policy(api: AdminApi, *, community: str, wanted: bool | None, **terms
     if given and not wanted:
         raise click.UsageError("These are for a policy: say --on with them.")
     path = f"/communities/{quote(community, safe='')}/canary"
-    if wanted:
-        content = api.ask("PUT", path, json=given).content
-    else:
-        content = api.ask("DELETE" if wanted is False else "GET", path).content
+    verb = "PUT" if wanted else "GET" if wanted is None else "DELETE"
+    content = api.ask(verb, path, json=given).content
     return Result(content, _policy(content))
 
 
@@ -94,21 +92,20 @@ def _scores(content: Mapping[str, Any]) -> RenderableType:
     shown += ["", f"A banger is an answer that {content['threshold']} people or more liked within {content['hours']} hours."]
     if compared := content["canary_against_live"]:
         sure = f"{100 * compared['probability_better']:.1f} %"
-        shown.append(
-            f"{compared['canary']} (canary) is better than {compared['live']} (live) with a probability of {sure}, for who looks once."
-        )
+        shown.append(f"{compared['canary']} (canary) is better than {compared['live']} (live) with a probability of {sure}.")
     return Group(*shown)
 
 
 def _policy(content: Mapping[str, Any]) -> RenderableType:
     community, policy, standing = content["community"], content["policy"], content["standing"]
+    shown: list[RenderableType]
     if policy is None:
         shown = [f"People decide about canaries of {community}: `troupe adapters canary-policy {community} --on` lets reactions do it."]
     else:
         shown = [
-            f"Reactions decide about canaries of {community}, {100 * policy['confidence']:g} % sure, with {policy['minimum']} counted answers "
-            f"or more of each version, within {policy['days']} days. {policy['threshold']} people make a banger. Said by {policy['by']} on "
-            f"{moment(policy['at'])}."
+            f"Reactions decide about canaries of {community}, {100 * policy['confidence']:g} % sure, with {policy['minimum']} counted "
+            f"answers or more of each version, within {policy['days']} days. {policy['threshold']} people make a banger.",
+            f"Said by {policy['by']} on {moment(policy['at'])}.",
         ]
     if standing is not None:
         canary, live = (f"{standing[name]['bangers']} bangers of {standing[name]['counted']}" for name in ("canary", "live"))
@@ -127,7 +124,9 @@ def _policy(content: Mapping[str, Any]) -> RenderableType:
         }
         for trial in content["trials"]
     ]
-    return Group(*shown, *(["", table(rows, ("canary", "live", "from", "to", "outcome", "why"), folded=("why",))] if rows else []))
+    if rows:
+        shown += ["", table(rows, ("canary", "live", "from", "to", "outcome", "why"), folded=("why",))]
+    return Group(*shown)
 
 
 def _percent(part: float | None) -> str:

@@ -21,7 +21,7 @@ CONNECT_S, SEND_S = 5.0, 60.0
 NAMES = (
     *("community", "version", "alias", "share", "by", "override", "name", "scopes", "communities", "expires_in", "overlap"),
     *("requests_per_minute", "tokens_per_minute", "concurrent", "tokens_per_day", "money_per_month", "at_cap", "weight"),
-    *("from", "to", "cursor"),
+    *("from", "to", "cursor", "threshold", "confidence", "minimum", "days"),
 )
 """The parameters whose refusal is wrong usage."""
 
