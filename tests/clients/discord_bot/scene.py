@@ -39,7 +39,7 @@ class Scene:
 
 @asynccontextmanager
 async def made_bot(
-    home: Path, gateway_url: str, *, model: str | None = "zizou", key: str = KEY, manner: Manner = MANNER
+    home: Path, gateway_url: str, *, model: str | None = "zizou", key: str = KEY, manner: Manner = MANNER, kind: type[Bot] = Bot
 ) -> AsyncIterator[Bot]:
     """A bot that is not logged in. `model`: the settings' own voice; None: only linked guilds have one."""
     async with AsyncExitStack() as stack:
@@ -48,7 +48,7 @@ async def made_bot(
         links = Links(store, Sealer(SECRET), lambda key: Troupe(gateway_url, key), own=own)
         stack.push_async_callback(links.close)
         wire = Wire(Breaker(), Outgoing([TOKEN, key]))
-        yield await stack.enter_async_context(Bot(store, links, NamesKeys(home / "factory"), wire, Metrics(), manner))
+        yield await stack.enter_async_context(kind(store, links, NamesKeys(home / "factory"), wire, Metrics(), manner))
 
 
 @asynccontextmanager

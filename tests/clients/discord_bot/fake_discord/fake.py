@@ -10,7 +10,7 @@ from aiohttp import web
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from tests.clients.discord_bot.fake_discord.faults import Fault
+from tests.clients.discord_bot.fake_discord.faults import Fault, Hold
 from tests.clients.discord_bot.fake_discord.gateway import Gateway
 from tests.clients.discord_bot.fake_discord.interactions import ADMIN, Asked, Interactions
 from tests.clients.discord_bot.fake_discord.rest import Rest
@@ -167,6 +167,12 @@ class FakeDiscord:
     def goes_wrong(self, fault: Fault) -> Fault:
         self.rest.faults.append(fault)
         return fault
+
+    def holds(self, method: str, path: str, *, stored: bool = False) -> Hold:
+        """The next call that fits stands still."""
+        hold = Hold(method, path, stored)
+        self.rest.holds.append(hold)
+        return hold
 
     def heals(self) -> None:
         """Nothing goes wrong any more."""

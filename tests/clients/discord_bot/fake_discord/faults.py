@@ -1,5 +1,6 @@
-"""What goes wrong on request. Pure but for its counts: a call's method and path in, the answer that it gets instead out."""
+"""What goes wrong on request: a call's method and path in, the answer that it gets instead out; and rate limits."""
 
+import asyncio
 import re
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
@@ -34,6 +35,35 @@ def too_many(retry_after: float = 0.01, *, scope: str = "user", via: bool = True
     headers = {"retry-after": f"{retry_after:g}", "x-ratelimit-scope": scope} | ({"via": "1.1 google"} if via else {})
     body = {"message": "You are being rate limited.", "retry_after": retry_after, "global": scope == "global"}
     return Fault(429, body=body, headers=headers, **more)
+
+
+@dataclass
+class Hold:
+    """The next matching call stands still, before it has its effect or after (`stored`), until the test says how it ends."""
+
+    method: str
+    path: str
+    stored: bool = False
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    _over: asyncio.Event = field(default_factory=asyncio.Event)
+    _lost: bool = False
+
+    def takes(self, method: str, path: str) -> bool:
+        return not self.reached.is_set() and bool(re.fullmatch(self.method, method) and re.fullmatch(self.path, path))
+
+    def go_on(self) -> None:
+        self._over.set()
+
+    def lose(self) -> None:
+        """The call never got through, or its answer did not."""
+        self._lost = True
+        self._over.set()
+
+    async def stand(self) -> bool:
+        """Whether the call goes on."""
+        self.reached.set()
+        await self._over.wait()
+        return not self._lost
 
 
 class Buckets:

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.clients.discord_bot.fake_discord.faults import Buckets, Fault, too_many
+from tests.clients.discord_bot.fake_discord.faults import Buckets, Fault, Hold, too_many
 from tests.clients.discord_bot.fake_discord.interactions import DEFERRED, Asked, Interactions
 from tests.clients.discord_bot.fake_discord.world import ALICE, APPLICATION, BOT, Place, World, member, user
 
@@ -29,6 +29,7 @@ class Rest:
         self._nonces: dict[tuple[int, str], Json] = {}
         self.url = ""
         self.faults: list[Fault] = []
+        self.holds: list[Hold] = []
         self.buckets: Buckets | None = None
         self.calls: list[tuple[str, str, int, Any]] = []
         self.sent: list[Json] = []
@@ -82,6 +83,9 @@ class Rest:
             elif request.method == "PATCH":
                 self.edited.append(body | {"channel_id": int(found[1]), "id": found[2]})
         response: web.StreamResponse | None = None
+        hold = next((each for each in self.holds if each.takes(request.method, path)), None)
+        if hold is not None and not hold.stored and not await hold.stand():
+            return as_json({}, 500)
         fault = next((each for each in self.faults if each.takes(request.method, path)), None)
         if fault is None and self.buckets is not None:
             headers, wait = self.buckets.call(f"{request.method} {path}", time.monotonic())
@@ -93,6 +97,8 @@ class Rest:
         if response is None or fault is not None:
             assert fault is not None
             response = as_json(fault.body, fault.status, fault.headers)
+        if hold is not None and hold.stored and not await hold.stand():
+            return as_json({}, 500)
         response.headers.update(headers)
         self.calls.append((request.method, path, response.status, body))
         return response

@@ -1,0 +1,78 @@
+"""A Discord that breaks, repeats and replays, and a bot that says each thing once."""
+
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from clients.discord_bot.bot import Bot
+from tests.clients.discord_bot.fake_discord import BOT, GUILD, OTHER_BOT, FakeDiscord, discord_running
+from tests.clients.discord_bot.fake_discord.faults import too_many
+from tests.clients.discord_bot.scene import made_bot, online
+from tests.clients.stub_gateway import StubGateway, serving
+
+MENTION = f"<@{BOT}>"
+ROOMS = {GUILD + 1_000 + number: f"room-{number}" for number in range(80)}
+
+_HAPPENINGS = ("lost", "twice", "replay", "ignored", "limited", "502", "502 stored")
+_HOW_OFTEN = (6, 4, 4, 2, 2, 1, 1)
+
+
+class Hasty(Bot):
+    """Does not wait five seconds before it identifies again: the fake does not mind."""
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """No wait."""
+
+
+async def _mishap(discord: FakeDiscord, kind: str) -> None:
+    """One thing that goes wrong with the connection."""
+    match kind:
+        case "cut":
+            await discord.gateway.drop()
+        case "closed":
+            await discord.gateway.drop(4000)
+        case "op 7":
+            await discord.gateway.ask_to_reconnect()
+        case "op 9":
+            await discord.gateway.invalidate(resumable=True)
+        case "anew":
+            times = len(discord.gateway.identified)
+            await discord.gateway.until(lambda: discord.gateway.connected > 0)  # or what was not told yet would be lost
+            await discord.gateway.invalidate(resumable=False)
+            await discord.online(times + 1)
+
+
+async def test_each_message_that_deserves_it_is_answered_once(tmp_path: Path) -> None:
+    """Five hundred times a connection is lost, an event comes twice, what was heard is told again, a send fails or its answer is lost."""
+    draw, asked = random.Random(7), list[dict[str, Any]]()
+    async with discord_running() as discord, serving(StubGateway()) as gateway, made_bot(tmp_path, gateway.url, kind=Hasty) as bot:
+        discord.world.add_guild(GUILD, "Friends", ROOMS)
+        async with online(discord, gateway, bot):
+            for number in range(500):
+                room, who = draw.choice(list(ROOMS)), BOT + 1_000 + number
+                match draw.choices(_HAPPENINGS, _HOW_OFTEN)[0]:
+                    case "lost":
+                        asked.append(await discord.say(f"{MENTION} {number}", who=who, channel=room))
+                        await _mishap(discord, draw.choices(["cut", "closed", "op 7", "op 9", "anew"], [4, 4, 4, 4, 1])[0])
+                    case "twice":
+                        asked.append(await discord.say(f"{MENTION} {number}", who=who, channel=room))
+                        for again in draw.sample(asked, min(len(asked), 3)):
+                            await discord.tell(again)
+                    case "replay":
+                        asked.append(await discord.say(f"{MENTION} {number}", who=who, channel=room))
+                        discord.gateway.repeats = draw.randint(1, 30)
+                        await _mishap(discord, draw.choice(["cut", "op 7"]))
+                    case "ignored":
+                        await discord.say(f"just talking {number}", who=who, channel=room)
+                        await discord.say(f"{MENTION} {number}", who=OTHER_BOT, channel=room)
+                    case "limited":
+                        discord.goes_wrong(too_many(0.05, method="POST", path=rf"/channels/{room}/messages"))
+                        asked.append(await discord.say(f"{MENTION} {number}", who=who, channel=room))
+                    case fault:
+                        discord.fails(502, method="POST", path=rf"/channels/{room}/messages", stored=fault == "502 stored")
+                        asked.append(await discord.say(f"{MENTION} {number}", who=who, channel=room))
+                await discord.said(len(asked) - 60)
+            await discord.answers(len(asked) + len(discord.rest.faults))  # each fault was met by one attempt more
+    replies = Counter(message["message_reference"]["message_id"] for message in discord.spoken())
+    assert replies == Counter(message["id"] for message in asked)
