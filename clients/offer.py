@@ -21,7 +21,7 @@ class Offer:
     canary_share: int = 0
     """Per cent of the conversations that the canary answers."""
     learnt: int | None = None
-    """How many messages it learnt from. None where nobody knows."""
+    """From how many examples: what people liked, each after what was said before it. None where nobody knows."""
 
     @property
     def strings(self) -> tuple[str, ...]:
@@ -39,7 +39,7 @@ def read_offer(entry: Mapping[str, Any]) -> Offer:
     canary = entry.get("canary")
     canary = canary if isinstance(canary, Mapping) else {}
     learnt = entry.get("learnt")
-    messages = learnt.get("messages") if isinstance(learnt, Mapping) else None
+    examples = learnt.get("examples") if isinstance(learnt, Mapping) else None
     version, share = canary.get("version"), canary.get("share")
     return Offer(
         name=str(entry["id"]),
@@ -48,7 +48,7 @@ def read_offer(entry: Mapping[str, Any]) -> Offer:
         renderer=_text(entry.get("renderer")),
         canary=version if isinstance(version, int) else None,
         canary_share=share if isinstance(share, int) else 0,
-        learnt=messages if isinstance(messages, int) else None,
+        learnt=examples if isinstance(examples, int) else None,
     )
 
 

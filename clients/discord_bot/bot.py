@@ -19,9 +19,12 @@ from clients.discord_bot.answering import Answering, Patience
 from clients.discord_bot.asking import Asking, Question
 from clients.discord_bot.attention import Expecting, Why, could_matter, reason
 from clients.discord_bot.channels import ChannelSettings, Mode, effective
+from clients.discord_bot.commands.build import build_commands
+from clients.discord_bot.commands.desk import Desk
 from clients.discord_bot.filter import Filter
 from clients.discord_bot.heard import Heard
 from clients.discord_bot.hearing import Hearing
+from clients.discord_bot.invitation import invitation
 from clients.discord_bot.limits import Limits, Verdict
 from clients.discord_bot.links import Links
 from clients.discord_bot.metrics import Metrics
@@ -74,12 +77,15 @@ class Bot(discord.AutoShardedClient):
         self.warming = Warming()
         self.metrics = metrics
         self._reporting = Reporting(store, links, metrics)
-        asking = Asking(store, self.hearing, Filter(), names, self._reporting.plan, max_tokens=manner.max_tokens)
+        filter = Filter()
+        asking = Asking(store, self.hearing, filter, names, self._reporting.plan, max_tokens=manner.max_tokens)
         outbox = Outbox(store)
         self.answering = Answering(store, asking, outbox, self.warming, metrics, patience=manner.patience)
         self.retaking = Retaking(store, links, self.hearing, asking, outbox)
         self._taking_up = TakingUp(store, links, self.hearing, self.answering, self._channel)
         self._limits = Limits()
+        desk = Desk(store, links, self.retaking, self._limits, filter, names, manner.max_tokens)
+        self.commands = build_commands(self, desk)
         self._expecting = Expecting()
         self._round_s = manner.round_s
         self._shards_here: set[int] = set()
@@ -101,6 +107,7 @@ class Bot(discord.AutoShardedClient):
 
     async def setup_hook(self) -> None:
         self._errand(self._rounds())
+        self._errand(self._publish())
 
     async def close(self) -> None:
         """What is under way stops where it is; the next start goes on with it."""
@@ -119,6 +126,8 @@ class Bot(discord.AutoShardedClient):
         if self._shards_here >= set(self._connection.shard_ids):
             await self._meet()
             log.info("Here as %s, in %s servers.", self.user, len(self.guilds))
+            if not self.guilds and self.application_id is not None:
+                log.info("Whoever manages a server invites me at %s", invitation(self.application_id))
 
     async def on_guild_join(self, _guild: discord.Guild) -> None:
         await self._meet()
@@ -200,6 +209,13 @@ class Bot(discord.AutoShardedClient):
             except Exception:  # a bug in one round must not end all of them
                 log.exception("A round failed.")
             await asyncio.sleep(self._round_s)
+
+    async def _publish(self) -> None:
+        """Tell Discord of the commands, where it does not know them. Without them the bot talks all the same."""
+        try:
+            await self.commands.publish(self.store.facts)
+        except (discord.HTTPException, aiohttp.ClientError, OSError, TroupeError) as exc:
+            log.warning("Discord could not be told of the commands, which the next start tries again: %s", exc)
 
     async def _tried(self, message: int, work: Coroutine[Any, Any, None]) -> None:
         """`work` for a message. Where Discord or the wire fails it stays for the next round."""

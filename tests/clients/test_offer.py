@@ -13,7 +13,7 @@ TOLD = {
     "published_at": "2026-11-21T20:00:00+00:00",
     "renderer": "turns-1",
     "canary": {"version": 8, "share": 10},
-    "learnt": {"messages": 2166},
+    "learnt": {"examples": 2166, "trained_at": None},
 }
 
 

@@ -12,6 +12,7 @@ from clients.discord_bot.commands.refusal import Refusal
 from clients.discord_bot.commands.sentences import NOT_LINKED
 from clients.discord_bot.filter import Filter
 from clients.discord_bot.limits import Limits
+from clients.discord_bot.naming import NamesKeys
 from clients.discord_bot.store.store import Store
 
 
@@ -54,6 +55,7 @@ class Desk:
     answering: Answering
     limits: Limits
     filter: Filter
+    names: NamesKeys
     max_tokens: int
     clock: Callable[[], float] = time.time
     """Unix time."""

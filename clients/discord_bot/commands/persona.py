@@ -6,7 +6,7 @@ from dataclasses import replace
 import discord
 from discord import app_commands
 
-from adapters.conversation import Turn, to_chat
+from adapters.conversation import RENDERER, Turn, to_chat
 from clients.api import Troupe
 from clients.discord_bot.commands import sentences
 from clients.discord_bot.commands.comparing import Pair, buttons, shown
@@ -14,8 +14,10 @@ from clients.discord_bot.commands.desk import Desk, Voice
 from clients.discord_bot.commands.refusal import Refusal
 from clients.discord_bot.commands.replying import announce, think, whisper
 from clients.discord_bot.commands.rights import channel_of, guild_of, may_manage, only_managers
+from clients.discord_bot.guild_settings import Names
 from clients.discord_bot.limits import Verdict
-from clients.discord_bot.sentences import SPEECHLESS
+from clients.discord_bot.naming import Cast
+from clients.discord_bot.sentences import OTHER_RENDERER, SPEECHLESS
 from clients.errors import UnknownModel
 from clients.offer import Offer
 
@@ -47,7 +49,7 @@ class PersonaCommands(app_commands.Group):
         name = version.strip().lower().removeprefix(f"{voice.community}@")
         model = None if name == LIVE else f"{voice.community}@{name}"
         if model is not None:
-            await self._known(voice.troupe, model)
+            _usable(await self._known(voice.troupe, model))
         held = await self._desk.store.guilds.settings(guild)
         await self._desk.store.guilds.put(guild, replace(held, model=model))
         await whisper(interaction, sentences.speaks_now_as(model or voice.community))
@@ -82,11 +84,19 @@ class PersonaCommands(app_commands.Group):
         voice = await self._desk.voice(guild_of(interaction))
         await think(interaction, aloud=True)
         pair = (await self._pair(voice, one, other)).shuffled(interaction.id)
-        level = (await self._desk.store.guilds.settings(guild_of(interaction))).level
-        messages = to_chat([Turn(interaction.user.display_name, question)])
-        asked = [voice.troupe.complete_chat(name, messages, max_tokens=self._desk.max_tokens) for name in pair.names]
-        first, second = [self._desk.filter.clean(reply.text, level).text.strip() or SPEECHLESS for reply in await asyncio.gather(*asked)]
-        await announce(interaction, shown(question, (first, second)), buttons(self._desk, pair, interaction.user.id))
+        answers = await self._both(interaction, voice, pair, question)
+        await announce(interaction, shown(question, answers), buttons(self._desk, pair, interaction.user.id))
+
+    async def _both(self, interaction: discord.Interaction, voice: Voice, pair: Pair, question: str) -> tuple[str, str]:
+        """What both say, asked at once, in the shape and under the names that they were trained on. Raises TroupeError."""
+        settings = await self._desk.store.guilds.settings(guild_of(interaction))
+        invented = await asyncio.to_thread(self._desk.names.of, voice.community) if settings.names is Names.TRAINED else None
+        asker, name = interaction.user.id, interaction.user.display_name
+        cast = Cast({asker: name}, invented=invented)
+        messages = to_chat([Turn(cast.called(asker, name), cast.told(question))])
+        asked = [voice.troupe.complete_chat(model, messages, max_tokens=self._desk.max_tokens) for model in pair.names]
+        first, second = [self._desk.filter.clean(cast.shown(reply.text), settings.level).text for reply in await asyncio.gather(*asked)]
+        return first.strip() or SPEECHLESS, second.strip() or SPEECHLESS
 
     async def _admit(self, interaction: discord.Interaction) -> None:
         """Two answers cost what two questions cost. Raises Refusal."""
@@ -105,7 +115,7 @@ class PersonaCommands(app_commands.Group):
             raise Refusal(sentences.SAME_VOICE)
         pair = Pair(voice.community, first, max(second, 0))
         for name in pair.names:
-            await self._known(voice.troupe, name)
+            _usable(await self._known(voice.troupe, name))
         return pair
 
     async def _speaks(self, voice: Voice) -> Offer:
@@ -117,6 +127,12 @@ class PersonaCommands(app_commands.Group):
             return await troupe.offer(model)
         except UnknownModel as exc:
             raise Refusal(sentences.no_such_voice(model)) from exc
+
+
+def _usable(offer: Offer) -> None:
+    """Raises Refusal for a voice that was trained on chats in another form than the bot writes them."""
+    if offer.renderer not in (None, RENDERER):
+        raise Refusal(OTHER_RENDERER)
 
 
 def _version(adapter: str | None) -> int:

@@ -15,6 +15,7 @@ from clients.discord_bot.commands.tree import Commands
 from clients.discord_bot.errors import LinkRefused
 from clients.discord_bot.filter import Filter
 from clients.discord_bot.limits import Limits
+from clients.discord_bot.naming import NamesKeys
 from clients.discord_bot.store.answers import Answer
 from clients.discord_bot.store.store import Store
 from clients.errors import BadKey
@@ -118,7 +119,7 @@ async def commands_online(tmp_path: Path, *, linked: bool = True) -> AsyncIterat
         links, again, now = FewLinks(gateway.url), OneMore(), [NOW]
         if linked:
             await links.link(GUILD, KEY, by=ALICE, community="zizou")
-        desk = Desk(store, links, again, Limits(), Filter(), 50, clock=lambda: now[0], monotonic=lambda: now[0])
+        desk = Desk(store, links, again, Limits(), Filter(), NamesKeys(tmp_path), 50, clock=lambda: now[0], monotonic=lambda: now[0])
         async with client_online(fake, desk) as client:
             yield Scene(fake, gateway, store, links, again, client, now)
         await links.unlink(GUILD)

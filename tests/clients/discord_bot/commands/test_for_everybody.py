@@ -111,7 +111,7 @@ async def test_a_refusal_of_the_gateway_is_told_in_the_bots_words(scene: Scene) 
 
 async def test_why_explains_the_last_answer_here(scene: Scene) -> None:
     """Version, sources and time; nothing of what was said, and for the asker alone."""
-    scene.gateway.told = {"zizou@7": {"published_at": "2026-11-02T10:00:00+00:00", "learnt": {"messages": 2166}}}
+    scene.gateway.told = {"zizou@7": {"published_at": "2026-11-02T10:00:00+00:00", "learnt": {"examples": 2166}}}
     await scene.answered()
     asked = await (await scene.discord.command("why", permissions=MEMBER)).answered()
     assert asked.text.splitlines() == [

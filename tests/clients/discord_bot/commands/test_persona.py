@@ -1,5 +1,6 @@
 """As which version the bot speaks, and two versions side by side without their names."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from clients.discord_bot.commands.comparing import SHOWN, Pair, shown
 from clients.discord_bot.commands.desk import Desk
 from clients.discord_bot.filter import Filter
 from clients.discord_bot.limits import PER_PERSON, Limits
+from clients.discord_bot.naming import NamesKeys, invented
+from clients.discord_bot.sentences import OTHER_RENDERER
 from clients.discord_bot.splitting import LIMIT
 from tests.clients.discord_bot.commands.scene import MEMBER, NOW, OneMore, Scene, client_online
 from tests.clients.discord_bot.fake_discord import ALICE, BOB, GUILD, LOUNGE
@@ -80,11 +83,11 @@ async def test_a_comparison_hides_who_is_who_until_it_is_ended(known: Scene) -> 
     assert (first, second) == (0, 2)
 
 
-async def test_buttons_work_after_a_restart(known: Scene) -> None:
+async def test_buttons_work_after_a_restart(known: Scene, tmp_path: Path) -> None:
     """All that a vote needs is in the button."""
     asked = await (await known.discord.command("persona compare", question="who won?")).answered()
     await known.client.close()
-    desk = Desk(known.store, known.links, OneMore(), Limits(), Filter(), 50, clock=lambda: NOW)
+    desk = Desk(known.store, known.links, OneMore(), Limits(), Filter(), NamesKeys(tmp_path), 50, clock=lambda: NOW)
     async with client_online(known.discord, desk, times=2):
         await (await known.discord.press(asked.messages[0], "A", who=BOB)).answered()
     assert sum(await known.store.votes.tally(GUILD, "zizou@2", "zizou@3")) == 1
@@ -124,6 +127,28 @@ async def test_what_the_filter_takes_out_of_answers_it_takes_out_here(known: Sce
     await (await known.discord.command("troupe settings", filter="strict")).answered()
     asked = await (await known.discord.command("persona compare", question="?")).answered()
     assert "example.org" not in asked.messages[0]["content"]
+
+
+async def test_a_voice_that_reads_another_form_is_neither_chosen_nor_compared(known: Scene) -> None:
+    """It would answer to something that it never saw; the admin reads it here and not in the channel."""
+    known.gateway.told["zizou@3"] = {"adapter": "zizou@3", "renderer": "turns-0"}
+    chosen = await (await known.discord.command("persona choose", version="3")).answered()
+    compared = await (await known.discord.command("persona compare", question="?")).answered()
+    assert chosen.text == compared.text == OTHER_RENDERER
+    assert known.gateway.asked == []
+
+
+async def test_the_asker_is_called_as_the_voice_knows_him(known: Scene, tmp_path: Path) -> None:
+    """By the invented name of the training, and by his own where people read it."""
+    key = tmp_path / "zizou" / "people" / "key"
+    key.parent.mkdir(parents=True)
+    key.write_bytes(b"k" * 32)
+    name = invented(b"k" * 32)(ALICE)
+    known.gateway.answer = f"ask {name}"
+    asked = await (await known.discord.command("persona compare", question="who?")).answered()
+    assert known.gateway.asked[0]["messages"] == [{"role": "user", "content": f"{name}: who?"}]
+    assert "ask Alice" in asked.messages[0]["content"]
+    assert name not in asked.messages[0]["content"]
 
 
 def test_two_long_answers_fit_into_one_message() -> None:

@@ -9,6 +9,7 @@ from clients.discord_bot.commands import sentences
 from clients.discord_bot.commands.desk import Desk
 from clients.discord_bot.filter import Filter
 from clients.discord_bot.limits import Limits
+from clients.discord_bot.naming import NamesKeys
 from tests.clients.discord_bot.commands.scene import MEMBER, FewLinks, OneMore, Scene, client_online, commands_online
 from tests.clients.discord_bot.fake_discord import BOB, GUILD, LOUNGE, PRIVATE
 
@@ -16,13 +17,13 @@ PUBLIC = {"persona", "roll", "why", "quiet", "optout", "optin", "forgetme", "bud
 UPDATES = r"/applications/\d+/commands"
 
 
-async def test_discord_is_told_of_the_commands_once_and_again_when_they_change(scene: Scene) -> None:
+async def test_discord_is_told_of_the_commands_once_and_again_when_they_change(scene: Scene, tmp_path: Path) -> None:
     """One call for all servers; a bot that starts anew with the same commands makes none."""
     registered = scene.discord.interactions.commands
     assert set(registered) == {None}
     names = {command["name"] for command in registered[None] if command["type"] == 1}
     assert names == PUBLIC | {"troupe"}
-    desk = Desk(scene.store, FewLinks(scene.gateway.url), OneMore(), Limits(), Filter(), 50)
+    desk = Desk(scene.store, FewLinks(scene.gateway.url), OneMore(), Limits(), Filter(), NamesKeys(tmp_path), 50)
     async with client_online(scene.discord, desk, times=2) as second:
         assert (scene.client.published, second.published) == (1, 0)
         second.commands.remove_command("budget")
