@@ -31,7 +31,7 @@ def ask(model: str, question: str | None, system: str | None, as_json: bool, url
     """Ask MODEL one QUESTION and print its answer.
 
     What is piped in stands below the question: git diff | troupe ask zizou "what is this?". Without a question, or where it is `-`,
-    what is piped in is the question.
+    what is piped in is the question. A loop that reads lines keeps them for itself with </dev/null.
     """
     messages = to_messages(system, read_question(question))
     settings = read_settings(url=url)

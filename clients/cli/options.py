@@ -11,7 +11,7 @@ from clients.cli.remembered import RememberedModels
 from clients.errors import TroupeError
 from clients.settings import read_settings
 
-COMPLETION_S = 0.2
+COMPLETION_S = 0.1
 """Who presses Tab waits for a gateway no longer than this."""
 
 

@@ -66,6 +66,7 @@ def test_a_question_without_an_answer_is_forgotten_but_may_be_asked_again() -> N
     _exchange(dialogue, "lost again", "")
     dialogue.say("something else")
     assert [line.text for line in dialogue.lines] == ["lost", "something else"]
+    assert dialogue.undo() == "something else"
 
 
 def test_an_answer_is_taken_back_alone_or_with_its_question() -> None:
