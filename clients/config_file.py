@@ -1,6 +1,8 @@
 """The settings file of the commands that talk: `config.toml` in `~/.config/troupe`. Knows TOML and a file's permissions, no environment."""
 
 import difflib
+import json
+import os
 import stat
 import tomllib
 from collections.abc import Mapping
@@ -37,6 +39,22 @@ def read_config(path: Path) -> Mapping[str, str]:
     if content.get(SECRET, "").strip() and is_open(mode):
         raise BadSettings(f"{path} holds a key, and others on this machine may read it. Run: chmod 600 {path}")
     return content
+
+
+def write_config(path: Path, content: Mapping[str, str]) -> None:
+    """Replace the file by one that says `content` and is its owner's alone. Raises BadSettings.
+
+    TOML's basic strings are JSON's.
+    """
+    lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in content.items()]
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.writelines(lines)
+        part.replace(path)
+    except OSError as exc:
+        raise BadSettings(f"{path} cannot be written: {exc.strerror}.") from exc
 
 
 def is_open(mode: int) -> bool:

@@ -30,8 +30,8 @@ class ClientSettings:
     """The settings file, whether it is there or not."""
     colour: bool = True
     """Whether a terminal is to be written to in colour."""
-    key_from: Path | None = None
-    """The settings file, if the key stands there; None if the environment names it."""
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Who said what `url`, `api_key` and `home` are, as a person would look for it: `TROUPE_URL`, the settings file's path …"""
     withheld_for: str | None = None
     """The address of the settings file, where its key was left out because another address is to be talked to."""
 
@@ -52,18 +52,20 @@ def read_settings(environ: Mapping[str, str] | None = None, *, url: str | None =
     env = os.environ if environ is None else environ
     config = config_path(env)
     said = read_config(config)
-    own_url = checked_url(said["url"], f"url in {config}") if said.get("url") else None
-    chosen = _chosen_url(env, url) or own_url or DEFAULT_URL
-    own_key = said.get("api_key", "").strip() or None
-    env_key = env.get("TROUPE_API_KEY", "").strip() or None
-    withheld = own_url if own_key and not env_key and own_url != chosen else None
+    in_file = (f"url in {config}", said.get("url"))
+    address, told_by = _first(("--url", url), ("TROUPE_URL", env.get("TROUPE_URL")), in_file, default=DEFAULT_URL)
+    chosen = checked_url(address, told_by)
+    key, key_from = _first(("TROUPE_API_KEY", env.get("TROUPE_API_KEY")), (str(config), said.get("api_key")))
+    own_url = checked_url(said["url"], in_file[0]) if said.get("url") else None
+    withheld = own_url if key_from == str(config) and own_url != chosen else None
+    home, home_from = _first(("TROUPE_HOME", env.get("TROUPE_HOME")), (str(config), said.get("home")), default=str(DEFAULT_HOME))
     return ClientSettings(
         url=chosen,
-        api_key=env_key or (None if withheld else own_key),
-        key_from=config if own_key and not env_key and not withheld else None,
-        home=Path(env.get("TROUPE_HOME") or said.get("home") or DEFAULT_HOME).expanduser(),
+        api_key=None if withheld else key or None,
+        home=Path(home).expanduser(),
         config=config,
         colour=not env.get("NO_COLOR") and env.get("TERM") != "dumb",
+        origins={"url": told_by, "api_key": key_from, "home": home_from},
         withheld_for=withheld,
     )
 
@@ -93,7 +95,9 @@ def checked_url(url: str, name: str = "TROUPE_URL") -> str:
     return url.rstrip("/").removesuffix("/v1")
 
 
-def _chosen_url(env: Mapping[str, str], option: str | None) -> str | None:
-    if option is not None:
-        return checked_url(option, "--url")
-    return checked_url(env["TROUPE_URL"]) if env.get("TROUPE_URL") else None
+def _first(*told: tuple[str, str | None], default: str = "") -> tuple[str, str]:
+    """The first of the values that says something, the strongest standing first, and who said it."""
+    for origin, value in told:
+        if value is not None and (value.strip() or origin.startswith("--")):
+            return value.strip(), origin
+    return default, "default" if default else "nobody"

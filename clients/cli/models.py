@@ -51,7 +51,8 @@ def table_of(offers: Sequence[Offer]) -> Table:
 
 def how_others_come(settings: ClientSettings) -> str:
     """The line by which any program of OpenAI's protocol finds this gateway; the key itself is not shown."""
-    key = f"… (the key in {settings.key_from})" if settings.key_from else '"$TROUPE_API_KEY"'
+    in_file = settings.origins.get("api_key") == str(settings.config)
+    key = f"… (the key in {settings.config})" if in_file else '"$TROUPE_API_KEY"'
     return f"other programs: export OPENAI_BASE_URL={settings.url}/v1 OPENAI_API_KEY={key}"
 
 

@@ -26,7 +26,7 @@ def look_at_key(settings: ClientSettings) -> Finding:
         return ill("key", said, f"Set TROUPE_API_KEY to a key for {settings.url}.", BAD_KEY)
     if settings.api_key is None:
         return ill("key", "there is none", "Set TROUPE_API_KEY to the key that `make up` printed, or to one of your own.", BAD_KEY)
-    return well("key", f"from {settings.key_from or 'TROUPE_API_KEY'}")
+    return well("key", f"from {settings.origins.get('api_key')}")
 
 
 def look_at_files(home: Path) -> Finding:
