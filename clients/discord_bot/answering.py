@@ -70,7 +70,12 @@ class Answering:
     async def begin(self, heard: Heard) -> bool:
         """Take a message upon us. False if that was done before, by whichever process, or if it is gone."""
         row = Handled(heard.id, heard.guild_id, heard.channel_id, heard.author_id, self._clock())
-        return await self._store.handled.begin(row) and heard.id not in self._deleted
+        if not await self._store.handled.begin(row):
+            return False
+        if heard.id not in self._deleted:
+            return True
+        await self._store.handled.drop(heard.id)
+        return False
 
     async def answer(self, question: Question, *, noticed: bool = False) -> None:
         """For who has begun it. `noticed`: people were told already that it takes a while."""

@@ -76,9 +76,9 @@ class Bot(discord.AutoShardedClient):
         self.hearing = Hearing(lambda: self._me)
         self.warming = Warming()
         self.metrics = metrics
-        self._reporting = Reporting(store, links, metrics)
+        self.reporting = Reporting(store, links, metrics)
         filter = Filter()
-        asking = Asking(store, self.hearing, filter, names, self._reporting.plan, max_tokens=manner.max_tokens)
+        asking = Asking(store, self.hearing, filter, names, self.reporting.plan, max_tokens=manner.max_tokens)
         outbox = Outbox(store)
         self.answering = Answering(store, asking, outbox, self.warming, metrics, patience=manner.patience)
         self.retaking = Retaking(store, links, self.hearing, asking, outbox)
@@ -203,7 +203,7 @@ class Bot(discord.AutoShardedClient):
             try:
                 for handled in await self._taking_up.round():
                     self._errand(self._tried(handled.message, self._taking_up.take_up(handled)))
-                await self._reporting.round()
+                await self.reporting.round()
             except TroupeError as error:
                 log.warning("%s", error)
             except Exception:  # a bug in one round must not end all of them

@@ -51,10 +51,25 @@ class StubGateway:
     """Between two words of a streamed answer."""
     waking: asyncio.Event | None = None
     """Until it is set, a streamed answer is nothing but comments that say that the engine wakes."""
+    thinking: asyncio.Event | None = None
+    """Until it is set, no whole answer comes."""
+    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Other keys, and the models that each may use."""
+    plans: dict[str, Any] = field(default_factory=dict)
+    """Which versions are to answer, by community."""
+    is_deaf: bool = False
+    """Whether it fails when it is told something."""
     can_warm: bool = True
     """False: as any other server of OpenAI's protocol, which has no such route."""
     url: str = ""
     asked: list[dict[str, Any]] = field(default_factory=list)
+    was_asked: asyncio.Event = field(default_factory=asyncio.Event)
+    asked_with: list[str] = field(default_factory=list)
+    """The keys of these requests."""
+    fed: list[dict[str, Any]] = field(default_factory=list)
+    """What people thought of answers, as it was told, item by item."""
+    wishes: list[dict[str, Any]] = field(default_factory=list)
+    """Who said no or yes, as it was told."""
     warmed: list[str] = field(default_factory=list)
     """The models that callers said they would ask."""
     was_warmed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -66,13 +81,13 @@ class StubGateway:
             return refused
         if self.hold is not None:
             await self.hold.wait()
-        return web.json_response({"object": "list", "data": [self._entry(name) for name in self.models]})
+        return web.json_response({"object": "list", "data": [self._entry(name) for name in self._models(request)]})
 
     async def show_model(self, request: web.Request) -> web.Response:
         if refused := self._refused(request):
             return refused
         name = request.match_info["model"]
-        if name not in self.models and name not in self.told:
+        if name not in self._models(request) and name not in self.told:
             return web.json_response(error_body("The model does not exist.", "model_not_found", "model"), status=404)
         return web.json_response(self._entry(name))
 
@@ -92,9 +107,11 @@ class StubGateway:
     async def complete(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.asked.append(body)
+        self.was_asked.set()
+        self.asked_with.append(_key(request))
         if refused := self._refused(request):
             return refused
-        if body["model"].partition("@")[0] not in self.models:
+        if body["model"].partition("@")[0] not in self._models(request):
             return web.json_response(error_body("The model does not exist.", "model_not_found", "model"), status=404)
         if self.failure:
             status, said, headers = self.failure
@@ -107,23 +124,49 @@ class StubGateway:
         if refused := self._refused(request):
             return refused
         model = (await request.json())["model"]
-        if model not in self.models:
+        if model not in self._models(request):
             return web.json_response(error_body("The model does not exist.", "model_not_found", "model"), status=404)
         self.warmed.append(model)
         self.was_warmed.set()
         return web.json_response({"object": "warm", "model": model, "engine": "waking"}, status=202)
 
     def _refused(self, request: web.Request) -> web.Response | None:
-        if request.headers.get("authorization") == f"Bearer {KEY}":
+        if _key(request) == KEY or _key(request) in self.keys:
             return None
         return web.json_response(error_body("Incorrect API key provided.", "invalid_api_key"), status=401)
 
+    def _models(self, request: web.Request) -> tuple[str, ...]:
+        return self.keys.get(_key(request), self.models)
+
+    async def take_feedback(self, request: web.Request) -> web.Response:
+        if refused := self._refused(request):
+            return refused
+        if self.is_deaf:
+            return web.json_response(error_body("Not now.", "server_is_overloaded"), status=503)
+        self.fed += (await request.json())["items"]
+        return web.json_response({})
+
+    async def show_plans(self, request: web.Request) -> web.Response:
+        return self._refused(request) or web.json_response({"communities": self.plans})
+
+    async def take_consent(self, request: web.Request) -> web.Response:
+        if refused := self._refused(request):
+            return refused
+        if self.is_deaf:
+            return web.json_response(error_body("Not now.", "server_is_overloaded"), status=503)
+        self.wishes.append(await request.json())
+        return web.json_response({})
+
     async def _whole(self, body: dict[str, Any]) -> web.Response:
+        if self.thinking is not None:
+            await self.thinking.wait()
         await asyncio.sleep(self.pause_s)
         message = {"role": "assistant", "content": self.answers.get(body["model"], self.answer)}
         usage = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
         choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
-        return web.json_response({"model": body["model"], "choices": choices, "usage": usage}, headers={"x-request-id": "req-1"})
+        adapter = self.told.get(body["model"], {}).get("adapter")
+        headers = {"x-request-id": "req-1"} | ({"x-troupe-adapter": adapter} if adapter else {})
+        return web.json_response({"model": body["model"], "choices": choices, "usage": usage}, headers=headers)
 
     async def _stream(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
@@ -143,6 +186,10 @@ class StubGateway:
         return response
 
 
+def _key(request: web.Request) -> str:
+    return request.headers.get("authorization", "").removeprefix("Bearer ")
+
+
 @asynccontextmanager
 async def serving(stub: StubGateway) -> AsyncIterator[StubGateway]:
     """The stub on a free port of this machine, its `url` set."""
@@ -154,6 +201,9 @@ async def serving(stub: StubGateway) -> AsyncIterator[StubGateway]:
             web.get("/v1/usage", stub.show_usage),
             web.post("/v1/chat/completions", stub.complete),
             web.post("/v1/warm", stub.warm),
+            web.post("/v1/feedback", stub.take_feedback),
+            web.get("/v1/feedback", stub.show_plans),
+            web.post("/v1/consent", stub.take_consent),
             web.get("/health/ready", stub.health),
             web.get("/openapi.json", stub.document),
         ]

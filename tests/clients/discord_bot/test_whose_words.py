@@ -53,16 +53,11 @@ LINES = st.builds(
 class Parrot(StubGateway):
     """Two keys. Answers with the last word of the last message, so that an answer says where it belongs, too."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked_with: list[str] = []
-
     def _refused(self, request: web.Request) -> web.Response | None:
         return None
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
-        self.asked_with.append(request.headers["authorization"].removeprefix("Bearer "))
         self.answer = str(body["messages"][-1]["content"].split()[-1])
         return await super().complete(request)
 
