@@ -1,32 +1,26 @@
 """The gateway's API as a Python object: models, chat (streamed or not), warming, status.
 
-Knows the OpenAI wire shapes and httpx, and is the one place where httpx's errors become `clients.errors`. Never repeats a
-request: a generation that was lost may have been made and paid for, so whether to ask again is the caller's decision.
+Knows the OpenAI wire shapes. Never repeats a request: a generation that was lost may have been made and paid for, so whether to ask
+again is the caller's decision.
 """
 
 import difflib
-import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 
-from clients.deltas import BREAK_HINT, Delta, Usage, usage_of, whole
+from clients.deltas import Delta, Usage, usage_of, whole
 from clients.errors import (
     BadKey,
-    BadRequest,
-    NoServer,
     NotTroupe,
     ServerFault,
-    StreamBroken,
-    TimedOut,
     TroupeError,
     UnknownModel,
     refusal,
@@ -34,6 +28,7 @@ from clients.errors import (
 from clients.feedback import Feedback, Plan
 from clients.offer import Offer, read_offer
 from clients.sse import events
+from clients.wire import body_of, clock_of, encode, is_local, json_of, seconds_in, translated
 
 Message = Mapping[str, str]
 """One chat message: {"role": …, "content": …}."""
@@ -100,7 +95,7 @@ class Troupe:
             transport=transport,
             timeout=httpx.Timeout(timeout, connect=CONNECT_S),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
-            trust_env=not _is_local(url),  # a proxy of the environment must not stand before this very machine
+            trust_env=not is_local(url),  # a proxy of the environment must not stand before this very machine
         )
 
     async def __aenter__(self) -> Self:
@@ -147,12 +142,12 @@ class Troupe:
         response = await self._send("GET", "/health/ready")
         if response.status_code not in (HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE):
             raise NotTroupe(self._url, f"HTTP {response.status_code} to a health check")
-        body = _json(response)
-        return Status(response.status_code == HTTPStatus.OK, body if isinstance(body, dict) else {}, _clock(response))
+        body = json_of(response)
+        return Status(response.status_code == HTTPStatus.OK, body if isinstance(body, dict) else {}, clock_of(response))
 
     async def version(self) -> str | None:
         """The gateway's own version; None from a server that does not tell."""
-        body = _json(await self._send("GET", "/openapi.json"))
+        body = json_of(await self._send("GET", "/openapi.json"))
         told = body.get("info") if isinstance(body, dict) else None
         version = told.get("version") if isinstance(told, dict) else None
         return version if isinstance(version, str) else None
@@ -163,7 +158,7 @@ class Troupe:
         The engine's state in the gateway's words ("ready", "waking" …); None from a server that cannot be told so, which any other than
         Troupe's is.
         """
-        response = await self._send("POST", "/v1/warm", _encode({"model": model}))
+        response = await self._send("POST", "/v1/warm", encode({"model": model}))
         if response.status_code in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
             error = await self._error(response, model)
             if isinstance(error, UnknownModel):
@@ -171,7 +166,7 @@ class Troupe:
             return None
         if response.is_error:
             raise await self._error(response, model)
-        body = _json(response)
+        body = json_of(response)
         state = body.get("engine") if isinstance(body, dict) else None
         return state if isinstance(state, str) else None
 
@@ -179,7 +174,7 @@ class Troupe:
         """What people thought of these answers so far, at most MOST_ITEMS; may be sent again. `community`, here and below: whose it is,
         where the key is for several."""
         sent = {"items": [item.to_json() for item in items], "community": community}
-        self._checked(await self._send("POST", "/v1/feedback", _encode(sent)))
+        self._checked(await self._send("POST", "/v1/feedback", encode(sent)))
 
     async def plans(self, *, community: str | None = None) -> dict[str, Plan]:
         """By community."""
@@ -194,7 +189,7 @@ class Troupe:
     ) -> None:
         """These people said no, yes again, or that they want to be forgotten. What the gateway kept with them is gone then."""
         wishes = {"optout": list(out), "optin": list(back), "forget": list(forget), "community": community}
-        self._checked(await self._send("POST", "/v1/consent", _encode(wishes)))
+        self._checked(await self._send("POST", "/v1/consent", encode(wishes)))
 
     async def opted_out(self, *, community: str | None = None) -> list[str]:
         """The ids of those who said no."""
@@ -206,7 +201,7 @@ class Troupe:
 
     async def complete_chat(self, model: str, messages: Sequence[Message], **params: object) -> Reply:
         """One whole answer. `params` are the API's (`max_tokens`, `temperature`, `seed`, …); None values are left out."""
-        content = _encode({"model": model, "messages": list(messages), "stream": False, **params})
+        content = encode({"model": model, "messages": list(messages), "stream": False, **params})
         response = await self._send("POST", "/v1/chat/completions", content)
         if response.is_error:
             raise await self._error(response, model)
@@ -220,7 +215,7 @@ class Troupe:
                 model=str(body.get("model", model)),
                 request_id=response.headers.get("x-request-id"),
                 adapter=response.headers.get("x-troupe-adapter"),
-                wake_seconds=_seconds(response.headers.get("x-troupe-wake-seconds")),
+                wake_seconds=seconds_in(response.headers.get("x-troupe-wake-seconds")),
             )
         except (KeyError, IndexError, TypeError, AttributeError) as exc:
             raise NotTroupe(self._url, "its answer has another shape") from exc
@@ -232,8 +227,8 @@ class Troupe:
         closes it (`contextlib.aclosing`), which tells the gateway to stop the engine.
         """
         asked = {"model": model, "messages": list(messages), "stream": True, "stream_options": {"include_usage": True}}
-        async with self._translated() as stage:
-            request = self._http.build_request("POST", "/v1/chat/completions", **_body(_encode(asked | params)))
+        async with translated(self._url, self._timeout) as stage:
+            request = self._http.build_request("POST", "/v1/chat/completions", **body_of(encode(asked | params)))
             response = await self._http.send(request, stream=True)
             try:
                 if response.is_error:
@@ -251,38 +246,19 @@ class Troupe:
     async def _send(
         self, method: str, path: str, content: bytes | None = None, *, params: Mapping[str, str] | None = None
     ) -> httpx.Response:
-        async with self._translated():
-            return await self._http.request(method, path, params=params, **_body(content))
-
-    @asynccontextmanager
-    async def _translated(self) -> AsyncIterator["_Stage"]:
-        """Where httpx's errors become ours; what they mean depends on whether an answer had begun."""
-        stage = _Stage()
-        try:
-            yield stage
-        except httpx.TimeoutException as exc:
-            if isinstance(exc, httpx.ConnectTimeout):
-                raise NoServer(self._url) from exc
-            if stage.begun:
-                raise StreamBroken(f"The gateway went silent for {self._timeout:g} s. {BREAK_HINT}") from exc
-            raise TimedOut(f"The gateway did not answer within {self._timeout:g} s. Try again later.") from exc
-        except httpx.ConnectError as exc:
-            raise NoServer(self._url) from exc
-        except httpx.RequestError as exc:
-            if stage.begun:
-                raise StreamBroken(f"The connection broke in the middle. {BREAK_HINT}") from exc
-            raise ServerFault(f"{self._url} closed the connection without an answer. Is the gateway stopping?") from exc
+        async with translated(self._url, self._timeout):
+            return await self._http.request(method, path, params=params, **body_of(content))
 
     def _checked(self, response: httpx.Response) -> Any:
         """The JSON body of a good response. Raises what a bad one says."""
-        body = _json(response)
+        body = json_of(response)
         if response.is_error or body is None:
             raise refusal(response.status_code, body, response.headers) or self._stranger(response)
         return body
 
     async def _error(self, response: httpx.Response, model: str) -> TroupeError:
         """What an error response to a question for `model` means; for an unknown model, with the names near it."""
-        body = _json(response)
+        body = json_of(response)
         error = refusal(response.status_code, body, response.headers)
         if error is None:
             return self._stranger(response)
@@ -299,51 +275,6 @@ class Troupe:
         return NotTroupe(self._url, f"HTTP {response.status_code} without the API's shape")
 
 
-@dataclass
-class _Stage:
-    begun: bool = False
-
-
 def unknown_model(model: str, known: Sequence[str], *, request_id: str | None = None) -> UnknownModel:
     """The error for a model that is not among `known`, with up to three near misses."""
     return UnknownModel(model, difflib.get_close_matches(model, known, n=3, cutoff=0.5), request_id=request_id)
-
-
-def _seconds(header: str | None) -> float | None:
-    try:
-        return None if header is None else float(header)
-    except ValueError:
-        return None
-
-
-def _encode(body: Mapping[str, object]) -> bytes:
-    """JSON without the parameters that are None. Raises BadRequest for what JSON cannot say (NaN, half a character)."""
-    try:
-        said = {name: value for name, value in body.items() if value is not None}
-        return json.dumps(said, ensure_ascii=False, allow_nan=False).encode()
-    except UnicodeEncodeError as exc:
-        raise BadRequest("The text holds bytes that are no UTF-8.", param="messages") from exc
-    except (ValueError, TypeError) as exc:
-        raise BadRequest(f"The request cannot be written as JSON: {exc}.") from exc
-
-
-def _body(content: bytes | None) -> dict[str, Any]:
-    return {} if content is None else {"content": content, "headers": {"content-type": "application/json"}}
-
-
-def _json(response: httpx.Response) -> object:
-    try:
-        return response.json()
-    except ValueError:
-        return None
-
-
-def _clock(response: httpx.Response) -> datetime | None:
-    try:
-        return parsedate_to_datetime(response.headers["date"])
-    except (KeyError, ValueError):
-        return None
-
-
-def _is_local(url: str) -> bool:
-    return urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")

@@ -13,7 +13,7 @@
     │   └── ServerFault   other 5xx
     └── StreamBroken      an answer began and did not end properly
 
-Knows the API's error body and its status codes. Foreign errors (httpx's) become these in `clients.api` only.
+Knows the API's error body and its status codes. Foreign errors (httpx's) become these in `clients.wire` only.
 """
 
 from collections.abc import Mapping, Sequence

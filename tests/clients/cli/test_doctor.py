@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from clients.cli.doctor.discord import MESSAGE_CONTENT, look_at_discord
 from clients.cli.doctor.finding import Finding, Health, exit_code, ill, odd, well
 from clients.cli.doctor.gateway import look_at_engine, look_at_models, look_at_version
 from clients.cli.doctor.machine import look_at_clock, look_at_files
+from clients.discord_bot.invitation import invitation
 from tests.clients.cli.shell import Shell
 from tests.clients.stub_gateway import StubGateway
 
@@ -189,11 +191,10 @@ async def test_a_bot_that_may_not_read_is_told_where_to_switch_that_on() -> None
 
 
 async def test_a_bot_that_is_nowhere_is_given_its_invitation() -> None:
-    """A link with the permissions that it needs and no more."""
+    """The link that the bot itself gives: with the permissions that it needs and no more."""
     found = (await _looked(_discord(servers=0)))[2]
     assert found.health is Health.ODD
-    assert "client_id=42" in found.fix
-    assert f"permissions={2**10 + 2**11 + 2**16 + 2**38}" in found.fix
+    assert parse_qs(found.fix.partition("?")[2]) == parse_qs(invitation(42).partition("?")[2])
     assert (await _looked(_discord(servers=None)))[2].health is Health.SKIPPED
 
 
