@@ -24,6 +24,7 @@ from clients.discord_bot.commands.desk import Desk
 from clients.discord_bot.filter import Filter
 from clients.discord_bot.heard import Heard
 from clients.discord_bot.hearing import Hearing
+from clients.discord_bot.identifying import Identifying
 from clients.discord_bot.invitation import invitation
 from clients.discord_bot.limits import Limits, Verdict
 from clients.discord_bot.links import Links
@@ -42,6 +43,12 @@ from clients.errors import BadSettings, TroupeError
 log = logging.getLogger(__name__)
 
 _INTENTS = discord.Intents(guilds=True, guild_messages=True, guild_reactions=True, guild_typing=True, message_content=True)
+
+_ENDED = {
+    4004: "Discord does not accept the bot's token any more. Set TROUPE_BOT_TOKEN to a valid one.",
+    4010: "Discord does not know these shards. Set TROUPE_BOT_SHARDS and TROUPE_BOT_SHARD_IDS anew.",
+    4011: "The bot is in too many servers for so few shards. Set TROUPE_BOT_SHARDS to 0, or to more.",
+}
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,7 @@ class Bot(discord.AutoShardedClient):
         desk = Desk(store, links, self.retaking, self._limits, filter, names, manner.max_tokens)
         self.commands = build_commands(self, desk)
         self._expecting = Expecting()
+        self._identifying = Identifying()
         self._round_s = manner.round_s
         self._shards_here: set[int] = set()
         self._met = asyncio.Event()
@@ -102,8 +110,15 @@ class Bot(discord.AutoShardedClient):
             raise BadSettings(
                 "The bot may not read messages. In Discord's developer portal, your application, Bot, switch on the Message Content Intent."
             ) from exc
+        except discord.ConnectionClosed as exc:
+            raise TroupeError(_ended(exc.code)) from exc
         except (discord.HTTPException, OSError) as exc:  # aiohttp's connection errors are OSErrors
             raise TroupeError(f"Discord cannot be reached ({type(exc).__name__}). Try again later.") from exc
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        await super().before_identify_hook(shard_id, initial=initial)
+        await asyncio.sleep(self._identifying.pause(shard_id or 0, time.monotonic()))
+        self._identifying.begun(shard_id or 0, time.monotonic())
 
     async def setup_hook(self) -> None:
         self._errand(self._rounds())
@@ -262,6 +277,11 @@ class Bot(discord.AutoShardedClient):
         if self.user is None:
             raise RuntimeError("A message came before the login.")
         return self.user
+
+
+def _ended(code: int) -> str:
+    """Why Discord ended the connection for good."""
+    return _ENDED.get(code, f"Discord ended the connection for good (code {code}). Install a younger Troupe, or ask whoever runs it.")
 
 
 def _said(emoji: discord.PartialEmoji) -> str:

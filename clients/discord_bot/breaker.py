@@ -20,6 +20,9 @@ TRIPS_AT = LIMIT - int(WINDOW_S / REST_S)
 LONGEST_WAIT_S = 60.0
 """Of all that Discord asks to wait, what a call waits for; past that it fails at once, as nobody would still want it."""
 
+_TURN_S = 0.05
+"""Between two looks of a call that waits until fewer others are under way."""
+
 _COUNTED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS})
 _ID = re.compile(r"/\d+(?=/|$)")
 _TOKEN_OF_ITS_OWN = re.compile(r"/(?:interactions|webhooks)/\d+/[^/]+")
@@ -69,10 +72,12 @@ class Breaker:
             rest = self._token_refused + WINDOW_S - now
             if rest > 0 or others:
                 return Verdict(max(rest, 0.0), NOT_LET_IN)
-        elif refused + others >= TRIPS_AT:
-            rest = self._refused[-1] + REST_S - now if self._refused else 0.0
+        elif refused >= TRIPS_AT:
+            rest = self._refused[-1] + REST_S - now
             if rest > 0 or others:
                 return Verdict(max(rest, 0.0), TOO_MANY.format(count=refused))
+        elif refused + others >= TRIPS_AT:
+            return Verdict(wait_s=_TURN_S)
         self._under_way.add(call)
         return Verdict()
 

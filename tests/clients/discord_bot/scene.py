@@ -37,6 +37,13 @@ class Scene:
         return messages
 
 
+class Hasty(Bot):
+    """Does not wait five seconds before it identifies again: the fake does not mind."""
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """No wait."""
+
+
 @asynccontextmanager
 async def made_bot(
     home: Path, gateway_url: str, *, model: str | None = "zizou", key: str = KEY, manner: Manner = MANNER, kind: type[Bot] = Bot

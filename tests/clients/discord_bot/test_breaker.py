@@ -109,3 +109,13 @@ def test_a_bucket_is_a_route_and_its_first_id() -> None:
     assert bucket("PATCH", "/channels/1/messages/2") == bucket("PATCH", "/channels/1/messages/3") == "PATCH /channels/1/messages/*"
     assert bucket("POST", "/channels/1/messages") != bucket("POST", "/channels/2/messages")
     assert bucket("GET", "/users/@me") == "GET /users/@me"
+
+
+def test_many_calls_side_by_side_wait_for_each_other_and_are_not_given_up() -> None:
+    """They might all be refused, so there are never more than fit; but nothing is wrong yet."""
+    breaker = Breaker()
+    begun = [breaker.begin(number, *SEND, 0.0) for number in range(2 * LIMIT)]
+    assert begun.count(Verdict()) == TRIPS_AT
+    assert all(verdict.refusal is None for verdict in begun)
+    breaker.end(0, *SEND, 0.0, status=200)
+    assert breaker.begin(LIMIT, *SEND, 0.0) == Verdict()

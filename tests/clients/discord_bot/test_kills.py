@@ -125,10 +125,12 @@ async def test_killed_at_any_moment(stage: Stage, soak: bool) -> None:
     stage.gateway.answer = "short"
     draw, asked = random.Random(12), []
     for number in range(200 if soak else 8):
-        typed = len(stage.discord.typed_in)
-        message = await stage.discord.say(f"{MENTION} {number}", who=BOT + 100 + number, channel=ROOMS[number % len(ROOMS)])
+        room = ROOMS[number % len(ROOMS)]
+        hold = stage.discord.holds("POST", f"/channels/{room}/typing")  # from here on the bot has taken the message upon itself
+        message = await stage.discord.say(f"{MENTION} {number}", who=BOT + 100 + number, channel=room)
         asked.append(message["id"])
-        await stage.discord.until(lambda before=typed: len(stage.discord.typed_in) > before)  # type: ignore[misc]
+        await asyncio.wait_for(hold.reached.wait(), 20)
+        hold.go_on()
         await asyncio.sleep(draw.uniform(0, 0.03))
         await stage.restart()
         await stage.discord.said(number + 1)

@@ -5,10 +5,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from clients.discord_bot.bot import Bot
 from tests.clients.discord_bot.fake_discord import BOT, GUILD, OTHER_BOT, FakeDiscord, discord_running
 from tests.clients.discord_bot.fake_discord.faults import too_many
-from tests.clients.discord_bot.scene import made_bot, online
+from tests.clients.discord_bot.scene import Hasty, made_bot, online
 from tests.clients.stub_gateway import StubGateway, serving
 
 MENTION = f"<@{BOT}>"
@@ -16,13 +15,6 @@ ROOMS = {GUILD + 1_000 + number: f"room-{number}" for number in range(80)}
 
 _HAPPENINGS = ("lost", "twice", "replay", "ignored", "limited", "502", "502 stored")
 _HOW_OFTEN = (6, 4, 4, 2, 2, 1, 1)
-
-
-class Hasty(Bot):
-    """Does not wait five seconds before it identifies again: the fake does not mind."""
-
-    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        """No wait."""
 
 
 async def _mishap(discord: FakeDiscord, kind: str) -> None:

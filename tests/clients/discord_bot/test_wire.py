@@ -69,7 +69,7 @@ async def _mouth() -> AsyncIterator[tuple[FakeDiscord, Mouth]]:
         await running
 
 
-def _outputs(number: int) -> list[str]:
+def worst_outputs(number: int) -> list[str]:
     """What a model might write at its worst, the same in every run."""
     draw = random.Random(16)
     made = ["".join(draw.choices(PIECES, k=draw.randint(1, 6)))[:1900] for _ in range(number)]
@@ -89,7 +89,7 @@ def _messages(body: Any) -> list[dict[str, Any]]:
 async def test_a_thousand_adversarial_outputs_can_ping_nobody() -> None:
     """New messages, replies, edits, answers to commands, their edits and follow-ups, all asking for every mention: no payload allows one,
     none unfolds a link, none holds a key."""
-    texts = _outputs(1000)
+    texts = worst_outputs(1000)
     async with _mouth() as (fake, mouth):
         message = await mouth.lounge.send("a message to change")
         while texts:

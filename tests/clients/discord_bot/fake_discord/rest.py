@@ -83,6 +83,7 @@ class Rest:
             elif request.method == "PATCH":
                 self.edited.append(body | {"channel_id": int(found[1]), "id": found[2]})
         response: web.StreamResponse | None = None
+        self.holds = [each for each in self.holds if not each.reached.is_set()]
         hold = next((each for each in self.holds if each.takes(request.method, path)), None)
         if hold is not None and not hold.stored and not await hold.stand():
             return as_json({}, 500)

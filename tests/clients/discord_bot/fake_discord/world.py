@@ -159,6 +159,10 @@ class World:
         said = [message for place in places for message in place.messages if message["author"]["id"] == str(BOT)]
         return sorted(said, key=lambda message: int(message["id"]))
 
+    def answered(self) -> set[str]:
+        """The messages that the bot replied to."""
+        return {message["message_reference"]["message_id"] for message in self.spoken() if "message_reference" in message}
+
 
 _GUILD_REST = {"verification_level": 0, "default_message_notifications": 0, "explicit_content_filter": 0} | {
     "mfa_level": 0,
