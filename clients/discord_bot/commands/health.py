@@ -1,5 +1,7 @@
 """`/health`: whether all is well here, and if not, who can do what about it."""
 
+import math
+
 import discord
 from discord import app_commands
 
@@ -27,7 +29,8 @@ def health_command(desk: Desk) -> AnyCommand:
                 lines.append(of_gateway(await voice.troupe.status()))
             except TroupeError:
                 lines.append(sentences.GATEWAY_AWAY)
-        lines.append(sentences.heard_from_discord(interaction.client.latency))
+        if math.isfinite(interaction.client.latency):  # before the first heartbeat nobody knows
+            lines.append(sentences.heard_from_discord(interaction.client.latency))
         await whisper(interaction, "\n".join(line for line in lines if line))
 
     return health

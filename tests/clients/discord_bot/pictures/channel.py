@@ -125,7 +125,8 @@ def _lines(paragraph: str, width: float) -> list[list[tuple[str, str]]]:
             if used and used + wide > width:
                 lines.append([])
                 used = 0.0
-            lines[-1].append((word, style))
+            said, before = lines[-1].pop() if lines[-1] and lines[-1][-1][1] == style else ("", style)
+            lines[-1].append((said + word, before))
             used += wide
     return lines
 
