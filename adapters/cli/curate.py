@@ -108,7 +108,8 @@ def make(workspace: Workspace, curation: Curation, watch: Watch, *, again: bool 
     imports, members = workspace.imports(), open_members(workspace)
     private = any(each.known["private"] for each in imports)
     curation = replace(curation, recipe=replace(curation.recipe, private=curation.recipe.private or private))
-    inputs = inputs_of(imports, members, curation)
+    answers = workspace.answers
+    inputs = inputs_of(imports, members, curation, answers.state())
     if not again and (made := workspace.dataset_of(inputs)) is not None:
         return made
     with workspace.messages() as messages:
@@ -120,18 +121,19 @@ def make(workspace: Workspace, curation: Curation, watch: Watch, *, again: bool 
             people,
             cleaner,
             community=workspace.community,
-            provenance=[each.card_entry() for each in imports],
+            provenance=[*(each.card_entry() for each in imports), *answers.card_entries()],
+            answers=answers.read(),
             policy=Policy(consent=members.consent.mode.value, toxicity=curation.toxicity.value),
             progress=lambda stage, done, total: watch(STAGES.get(stage, stage), done, total),
         )
     return workspace.new_dataset(dataset, data_card_page(dataset.card), inputs=inputs)
 
 
-def inputs_of(imports: Sequence[Import], members: Members, curation: Curation) -> str:
+def inputs_of(imports: Sequence[Import], members: Members, curation: Curation, answers: Sequence[str] = ()) -> str:
     """Of what a dataset is made: the same for the same, whenever it is made."""
     states = [each.state() for each in imports]
     consent = [members.consent.mode.value, sorted(members.consent.out), sorted(members.consent.agreed)]
-    return sha256(json.dumps([states, consent, curation.terms], sort_keys=True).encode()).hexdigest()
+    return sha256(json.dumps([states, consent, curation.terms, *answers], sort_keys=True).encode()).hexdigest()
 
 
 def shown(workspace: Workspace, folder: Path, card: Mapping[str, Any]) -> RenderableType:

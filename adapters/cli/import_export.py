@@ -8,13 +8,16 @@ from typing import Any
 import click
 from rich.console import Group, RenderableType
 
+from adapters.cli.access import Access
 from adapters.cli.command import Result, on_workspace, tell
+from adapters.cli.loop import Loop, SaidNo
 from adapters.cli.stages import Watch, stages
 from adapters.cli.tables import pairs, table
 from adapters.cli.text import moment, size
 from adapters.cli.upkeep import counted
-from adapters.curation.privacy.identity import network_of
+from adapters.curation.privacy.identity import Network, network_of, written_id
 from adapters.curation.privacy.provenance import DECLARABLE, declare
+from adapters.sources.sniff import Kind
 from adapters.sources.source import open_source
 from adapters.workspace.imports import Import, Wish
 from adapters.workspace.people import open_members
@@ -50,20 +53,60 @@ def ordered(command: Any) -> Any:
 
 
 @click.command("import")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path), required=False)
 @click.option("--community", required=True, help="Whose messages they are: lower-case letters, digits and dashes.")
+@click.option("--from-feedback", is_flag=True, help="Not a PATH: the model's answers, with how people liked them, from the gateway.")
+@click.option("--consent-from-gateway", is_flag=True, help="Leave out who said no to the bot, too; always so with --from-feedback.")
 @ordered
 @on_workspace
-def import_export(home: Path, *, path: Path, community: str, **terms: Any) -> Result:
+def import_export(
+    home: Path, *, path: Path | None, community: str, from_feedback: bool, consent_from_gateway: bool, **terms: Any
+) -> Result:
     """Read an export of a community's messages: a file, a folder or a zip.
 
     DiscordChatExporter's JSON, Discord's data package, imageboard threads as JSON, or a chat as JSONL. Several imports of one community are
     read as one; of a message that several have, the last import counts.
     """
+    if (path is None) != from_feedback:
+        raise click.UsageError("Say either a PATH or --from-feedback.")
     workspace = Workspace.open(home, community)
-    with stages() as watch, workspace.locked():
-        made, new = add(workspace, Order(path, **terms), watch)
+    loop = Loop(click.get_current_context().find_object(Access) or Access(), community) if from_feedback or consent_from_gateway else None
+    try:
+        with stages() as watch, workspace.locked():
+            if loop is not None:
+                refuse(workspace, loop.said_no())
+            if path is None and loop is not None:
+                return bring_back(workspace, Order(Path(), **terms), loop)
+            assert path is not None
+            made, new = add(workspace, Order(path, **terms), watch)
+    finally:
+        if loop is not None:
+            loop.close()
     return Result(told(made, new), shown(workspace, made, new))
+
+
+def refuse(workspace: Workspace, said: SaidNo) -> None:
+    """Put them on the opt-out list. Hold the lock, here and below."""
+    open_members(workspace).refuse(*(written_id(Network.DISCORD, each) or each for each in said.people)).save()
+    for person in said.forget:
+        tell(f"Somebody wants to be forgotten: `troupe forget {person} --community {workspace.community}`.")
+
+
+def bring_back(workspace: Workspace, order: Order, loop: Loop) -> Result:
+    """The model's own answers, in place of those that were brought back before. They come through a bot: what is true of an export of a
+    server is true of them. Raises PrivacyError, WorkspaceError or CommandError."""
+    provenance = declare(order.provenance, Kind.DISCORD, order.note)
+    for warning in provenance.warnings:
+        tell(warning)
+    members = open_members(workspace).with_lists(Network.DISCORD, out=order.opt_out, agreed=order.opt_in)
+    members.save()
+    told_of = loop.answers()
+    count = workspace.answers.keep([each for each in told_of if all(map(members.may_stay, map(str, each["people"])))], provenance.to_json())
+    liked = sum(1 for each in workspace.answers.read() if each.reward)
+    facts = {"Answers": f"{count:,}", "Liked": f"{liked:,}", "Left out": f"{len(told_of) - count:,} of people who opted out"}
+    said = f"`troupe curate --community {workspace.community}` learns the liked ones beside what people said; see its --curation own_share."
+    content = {"answers": count, "liked": liked, "left_out": len(told_of) - count, "provenance": provenance.to_json()}
+    return Result(content, Group(pairs(facts), "", said))
 
 
 def add(workspace: Workspace, order: Order, watch: Watch) -> tuple[Import, bool]:

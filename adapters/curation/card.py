@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from adapters.conversation import RENDERER
 from adapters.curation.dataset import Dataset, Example
+from adapters.curation.own_words import MODEL
 from adapters.curation.recipe import CurationRecipe
 from adapters.curation.survey import Survey
 from adapters.curation.weights import Cap
@@ -45,6 +46,10 @@ class Made:
     removed: Mapping[str, int]
     refused: int
     warnings: Sequence[str]
+    answers: int = 0
+    """Of the model, which were brought back."""
+    own_versions: Mapping[str, int] = field(default_factory=dict)
+    """Whose answers those are that are learnt, before duplicates and what may not be learnt fell out."""
 
 
 def data_card(made: Made, made_at: datetime) -> dict[str, Any]:
@@ -80,7 +85,7 @@ def data_card(made: Made, made_at: datetime) -> dict[str, Any]:
             "left_out_messages": made.dropped.get("author did not agree", 0),
         },
         "duplicates": made.duplicates,
-        "warnings": list(made.warnings),
+        **(_own_words(made) if made.answers else {"warnings": list(made.warnings)}),
     }
 
 
@@ -91,6 +96,19 @@ def histogram(values: Iterable[float], edges: Sequence[float]) -> dict[str, list
         place = sum(value >= edge for edge in edges[1:-1])
         counts[place] += 1
     return {"edges": list(edges), "counts": list(counts)}
+
+
+def _own_words(made: Made) -> dict[str, Any]:
+    """What is learnt of the model's own answers, and the warnings with one of it."""
+    own = [each.weight for each in made.train if each.author == MODEL]
+    share = sum(own) / (sum(each.weight for each in made.train) or 1.0)
+    said = (
+        f"{len(own)} examples are the model's own answers, with {share:.1%} of the weight (at most {made.recipe.own_share:.0%}): mind what "
+        "it says again and again."
+    )
+    words = {"answers": made.answers, "examples": len(own), "share": round(share, 4), "limit": made.recipe.own_share}
+    versions = dict(sorted(made.own_versions.items()))
+    return {"own_words": {**words, "versions": versions}, "warnings": [*made.warnings, *([said] if own else [])]}
 
 
 def _counts(made: Made) -> dict[str, Any]:

@@ -137,9 +137,12 @@ def visible(find: Find, hidden: Callable[[Message], str | None]) -> Find:
 
 
 def people_in(messages: Iterable[Message]) -> dict[str, str]:
-    """The display name of everybody who speaks or is mentioned in these messages, by author id. The name seen last counts."""
+    """The display name of everybody who speaks or is mentioned in these messages, by author id. The name seen last counts.
+
+    Who has none, as the model itself, is not among them.
+    """
     names: dict[str, str] = {}
     for message in messages:
-        names[message.author_id] = message.author
+        names |= {message.author_id: message.author} if message.author else {}
         names |= {mention.author_id: mention.name for mention in message.mentions}
     return names

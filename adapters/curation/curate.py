@@ -14,6 +14,7 @@ from adapters.curation.card import Made, Policy, data_card
 from adapters.curation.chosen import choose
 from adapters.curation.dataset import Dataset, Example
 from adapters.curation.drafts import NEAR_DUPLICATE, Draft, Drafts, Plan, draft, without_duplicates
+from adapters.curation.own_words import MODEL, PLACE, OwnAnswer, WithModel, own_drafts, with_own
 from adapters.curation.recipe import CurationRecipe
 from adapters.curation.rivals import lend
 from adapters.curation.seams import Cleaner, Messages, People, Progress
@@ -36,23 +37,29 @@ def curate(
     *,
     community: str,
     provenance: Sequence[Mapping[str, Any]],
+    answers: Sequence[OwnAnswer] = (),
     policy: Policy = Policy(),  # noqa: B008  # frozen
     progress: Progress = _silent,
 ) -> Dataset:
-    """The dataset, with its card. Memory grows with the examples, not with the messages. Raises NothingToLearn."""
+    """The dataset, with its card. `answers`: the model's own, with what people thought of them.
+
+    Memory grows with the examples, not with the messages. Raises NothingToLearn.
+    """
     found = survey(messages, recipe, people, progress)
     check_scores(found, recipe)
     chosen = choose(found, recipe)
     line = border([each.at for each in chosen.choices.values()], recipe.held_out, found.talks.starts)
     plan = Plan(chosen, found.talks, line, recipe, may_be_seen(recipe, people))
-    drafts = without_duplicates(draft(messages, plan, progress), recipe.near_duplicate)
+    own = own_drafts(answers, found, recipe, people, line)
+    drafts = without_duplicates(draft(messages, plan, progress), recipe.near_duplicate, own.drafts)
     lend([each.rivals for each in sorted(drafts.held_out, key=_when) if each.rivals], recipe.others)
     channels = channel_names(found.places)
-    wording = Wording(cleaner, Names(people, found.roster, channels), recipe.others)
+    wording = Wording(cleaner, Names(WithModel(people), found.roster, {**channels, PLACE: PLACE}), recipe.others)
     train, held_out = _worded(drafts, wording, progress)
-    dropped = found.dropped + Counter(chosen.dropped) + drafts.dropped + wording.dropped
-    check_enough(train, recipe, found, dropped)
-    cap = cap_authors(((each.author, each.weight) for each in train), recipe.author_share)
+    dropped = found.dropped + Counter(chosen.dropped) + drafts.dropped + own.dropped + wording.dropped
+    by_people = [each for each in train if each.author != MODEL]
+    check_enough(by_people, recipe, found, dropped)
+    cap = with_own(cap_authors(_weights(by_people), recipe.author_share), train, recipe.own_share)
     capped, judged = _capped(train, cap), _capped(held_out, cap_authors(_weights(held_out), recipe.author_share))
     made = Made(
         community=community,
@@ -70,7 +77,9 @@ def curate(
         duplicates=drafts.dropped[NEAR_DUPLICATE],
         removed=wording.removed,
         refused=wording.refused,
-        warnings=warnings(train, held_out, cap, recipe, found),
+        warnings=warnings(by_people, held_out, cap, recipe, found),
+        answers=len(answers),
+        own_versions=own.adapters,
     )
     return Dataset(capped, judged, data_card(made, datetime.now(UTC)))
 

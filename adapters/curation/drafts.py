@@ -1,7 +1,7 @@
 """The second reading: each chosen message with what stood before it, on its side of the border. Texts are still as they were written."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from adapters.curation.chosen import Choice, Chosen
@@ -69,15 +69,19 @@ def draft(messages: Messages, plan: Plan, progress: Progress) -> Drafts:
     return reader.drafts
 
 
-def without_duplicates(drafts: Drafts, similarity: float) -> Drafts:
-    """Of texts that are nearly the same the heaviest to train on is kept, else the heaviest that is held out."""
+def without_duplicates(drafts: Drafts, similarity: float, own: Sequence[Draft] = ()) -> Drafts:
+    """Of texts that are nearly the same the heaviest to train on is kept, else the heaviest that is held out.
+
+    `own`: what the model said, to train on; where it says what people said, theirs is kept.
+    """
     told = Told(similarity)
     left = Drafts(dropped=drafts.dropped.copy())
-    for every, kept in ((drafts.train, left.train), (drafts.held_out, left.held_out)):
+    for every, kept in ((drafts.train, left.train), (drafts.held_out, left.held_out), (own, left.train)):
         heaviest = sorted(every, key=lambda each: (-each.choice.weight, -each.choice.reward, each.choice.message_id))
         new = {each.choice.message_id for each in heaviest if not told.again(each.text)}
-        kept.extend(each for each in every if each.choice.message_id in new)
-        left.dropped[NEAR_DUPLICATE] += len(every) - len(kept)
+        others = [each for each in every if each.choice.message_id in new]
+        kept.extend(others)
+        left.dropped[NEAR_DUPLICATE] += len(every) - len(others)
     return left
 
 

@@ -22,6 +22,8 @@ class CurationRecipe:
     """Compare rewards with what is usual in their channel and month."""
     author_share: float = 0.2
     """The most of the whole weight that one author's messages may have."""
+    own_share: float = 0.1
+    """The most of the whole weight that the model's own answers may have, where they are brought back. 0: none are learnt."""
     held_out: float = 0.15
     """The share of the candidates, the last ones, that is kept for evaluation."""
     context_turns: int = CONTEXT_TURNS
@@ -83,6 +85,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "sharpness": (0.1, 50),
     "floor": (0.0, 0.99),
     "author_share": (0.01, 1.0),
+    "own_share": (0.0, 0.5),
     "held_out": (0.0, 0.9),
     "context_turns": (1, CONTEXT_TURNS),
     "gap_minutes": (0.1, 7 * 24 * 60),

@@ -71,6 +71,8 @@ class Survey:
     """Everybody, those who did not agree too: their names may stand in what others wrote."""
     dropped: Counter[str] = field(default_factory=Counter)
     messages: int = 0
+    last: int = 0
+    """The time of the latest message that may be seen, in microseconds."""
     left_out_authors: set[str] = field(default_factory=set)
 
     @property
@@ -140,6 +142,7 @@ class _Surveyor:
         cell = self._cell(message)
         self._count(message, cell, author, plain)
         found.talks.hear(message.channel, at)
+        found.last = max(found.last, at)
         why = unfit(message, self._recipe)
         if why is not None:
             found.dropped[why] += 1

@@ -11,6 +11,7 @@ from typing import Any
 
 from adapters.curation.dataset import CARD, HELD_OUT, TRAIN, read_dataset
 from adapters.curation.privacy.consent import digest
+from adapters.workspace.answers import KeptAnswers
 from adapters.workspace.imports import Import, rewrite_import
 from adapters.workspace.people import Members, open_members
 from adapters.workspace.proof import Proof, open_proof
@@ -84,6 +85,11 @@ class Forgetting:
                 proof.begin_file(self.folder, each.path)
                 rewrite_import(each, lambda person: person != self.author_id)
             proof.end_file(self.folder, each.path)
+        answers = KeptAnswers(self.folder)
+        if answers.count(self.author_id):
+            proof.begin_file(self.folder, answers.path)
+            answers.remove(lambda person: person != self.author_id)
+            proof.end_file(self.folder, answers.path)
         for entry in proof.content["files"]:
             proof.end_file(self.folder, self.folder / entry["path"])
 
@@ -95,7 +101,8 @@ class Forgetting:
         for folder in self.workspace.datasets():
             dataset = read_dataset(folder)
             examples += sum(involves(example, names) for side in (dataset.train, dataset.held_out) for example in side)
-        return {"messages": traces.messages, "mentions": traces.mentions, "reactions": traces.reactions, "examples": examples}
+        left = {"messages": traces.messages, "mentions": traces.mentions, "reactions": traces.reactions, "examples": examples}
+        return {**left, "answers": KeptAnswers(self.folder).count(self.author_id)}
 
     def _rewrite_dataset(self, proof: Proof, folder: Path, names: frozenset[str], page: Page) -> None:
         files = [folder / name for name in (TRAIN, HELD_OUT, CARD)]

@@ -51,9 +51,9 @@ class Members:
             consent = Consent(consent.mode, said_no, consent.agreed - said_no)
         return Members(self.folder, self.key, consent)
 
-    def refuse(self, author_id: str) -> "Members":
-        """That person said no."""
-        return Members(self.folder, self.key, self.consent.refuse(self.key, [author_id]))
+    def refuse(self, *author_ids: str) -> "Members":
+        """They said no."""
+        return Members(self.folder, self.key, self.consent.refuse(self.key, author_ids))
 
     def save(self) -> None:
         """Hold the workspace's lock. Raises WorkspaceError."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from adapters.curation.dataset import CARD, Dataset, write_dataset
 from adapters.sources.source import Source
+from adapters.workspace.answers import KeptAnswers
 from adapters.workspace.durable import UNFINISHED, locked, make_folder, new_folder, read_json, remove, sweep, write_json, write_text
 from adapters.workspace.errors import NoDataset, NoImports
 from adapters.workspace.imports import Advance, Import, MergedMessages, Wish, fingerprint_of, make_import, read_import
@@ -37,12 +38,17 @@ class Workspace:
         """The folder of what is known of people: the key, who opted in or out, and who is in which dataset."""
         return self.folder / "people"
 
+    @property
+    def answers(self) -> KeptAnswers:
+        """Of the model itself, as far as they were brought back."""
+        return KeptAnswers(self.folder)
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """For whoever changes imports, datasets or people. What killed processes left is removed. Raises Busy."""
         busy = f"Another command is changing {self.community}: wait until it is done, or end it."
         with locked(self.folder / "lock", busy):
-            for name in ("imports", "datasets", "people", "forgotten"):  # a training has its own lock
+            for name in ("imports", "datasets", "people", "forgotten", "answers"):  # a training has its own lock
                 sweep(self.folder / name)
             yield
 

@@ -89,8 +89,8 @@ def test_nothing_is_left_in_any_file(workspace: Workspace) -> None:
 def test_the_proof_counts_before_and_after(workspace: Workspace) -> None:
     """With the digests of every file that changed, and the person as a keyed digest only."""
     proof = forget(workspace)
-    assert proof["before"] == {"messages": 2, "mentions": 2, "reactions": 4, "examples": 4}
-    assert proof["after"] == {"messages": 0, "mentions": 0, "reactions": 0, "examples": 0}
+    assert proof["before"] == {"messages": 2, "mentions": 2, "reactions": 4, "examples": 4, "answers": 0}
+    assert proof["after"] == {"messages": 0, "mentions": 0, "reactions": 0, "examples": 0, "answers": 0}
     assert proof["person"] == digest(open_members(workspace).key, GONE)
     assert all(each["before"] != each["after"] for each in proof["files"])
     assert len([each for each in proof["files"] if each["path"].endswith("messages.db") and each["after"]]) == 2
@@ -166,7 +166,7 @@ def test_a_killed_forgetting_is_finished_by_the_next(workspace: Workspace, kill_
     with pytest.raises(Killed):
         attempt()
     proof = forget(workspace)
-    assert proof["before"] == {"messages": 2, "mentions": 2, "reactions": 4, "examples": 4}
+    assert proof["before"] == {"messages": 2, "mentions": 2, "reactions": 4, "examples": 4, "answers": 0}
     assert not any(proof["after"].values())
     assert GONE.encode() not in held_bytes(workspace)
     assert len(list((workspace.folder / "forgotten").iterdir())) == 1
