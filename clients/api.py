@@ -5,7 +5,7 @@ again is the caller's decision.
 """
 
 import difflib
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import httpx
 
-from clients.deltas import Delta, Usage, usage_of, whole
+from clients.deltas import Delta, Head, Usage, usage_of, whole
 from clients.errors import (
     BadKey,
     NotTroupe,
@@ -220,7 +220,9 @@ class Troupe:
         except (KeyError, IndexError, TypeError, AttributeError) as exc:
             raise NotTroupe(self._url, "its answer has another shape") from exc
 
-    async def chat(self, model: str, messages: Sequence[Message], **params: object) -> AsyncGenerator[Delta, None]:
+    async def chat(
+        self, model: str, messages: Sequence[Message], on_head: Callable[[Head], None] = lambda _: None, /, **params: object
+    ) -> AsyncGenerator[Delta, None]:
         """An answer as it is made. `params` as for `complete_chat`; usage is asked for unless `stream_options` says otherwise.
 
         Ends only after the gateway said that the answer is whole; anything else raises StreamBroken. A caller that stops early
@@ -237,6 +239,7 @@ class Troupe:
                 if not response.headers.get("content-type", "").startswith("text/event-stream"):
                     raise NotTroupe(self._url, "its answer is not a stream")
                 stage.begun = True
+                on_head(Head(response.headers.get("x-request-id"), response.headers.get("x-troupe-adapter")))
                 async with aclosing(whole(events(response.aiter_bytes()))) as deltas:
                     async for delta in deltas:
                         yield delta

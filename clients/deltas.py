@@ -33,6 +33,15 @@ class Delta:
     """A step before the first: the gateway says that the engine is still waking up."""
 
 
+@dataclass(frozen=True)
+class Head:
+    """What is known of a streamed answer before its first step."""
+
+    request_id: str | None
+    adapter: str | None
+    """Which version answers, `zizou@7`; None from a server that does not say."""
+
+
 async def whole(stream: AsyncIterator[Event]) -> AsyncGenerator[Delta, None]:
     """The deltas of a stream that must end in [DONE]; raises StreamBroken for an error event and for any other end."""
     async for event in stream:

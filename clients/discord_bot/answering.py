@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import discord
 
-from clients.discord_bot.asking import Asking, Made, Question
+from clients.discord_bot.asking import Asking, Hear, Made, Question
 from clients.discord_bot.attention import Deleted
 from clients.discord_bot.context import Prompt
 from clients.discord_bot.guild_settings import GuildSettings
@@ -21,6 +21,7 @@ from clients.discord_bot.heard import Heard, written_at
 from clients.discord_bot.metrics import Metrics
 from clients.discord_bot.outbox import Outbox, Place, Unwanted
 from clients.discord_bot.sentences import LATE
+from clients.discord_bot.showing import Showing
 from clients.discord_bot.splitting import split
 from clients.discord_bot.store.answers import Answer, Part
 from clients.discord_bot.store.handled import Handled
@@ -77,15 +78,20 @@ class Answering:
         await self._store.handled.drop(heard.id)
         return False
 
-    async def answer(self, question: Question, *, noticed: bool = False) -> None:
-        """For who has begun it. `noticed`: people were told already that it takes a while."""
+    async def answer(self, question: Question, *, noticed: bool = False, shown: discord.Message | None = None) -> None:
+        """For who has begun it. `noticed`: people were told already that it takes a while. `shown`: the message that an earlier run's
+        answer grew in."""
         async with self._at_work(question.heard.id):
             async with typing_shown(question.message.channel) as sign:
                 self._warming.warm(question.voice)
                 asked = await self._asking.prompt(question)
-                made = await self._patiently(question, asked, noticed)
+                showing = Showing(self._outbox, question.place, shown=shown)
+                try:
+                    made = await self._patiently(question, asked, noticed, showing.hear if question.settings.streaming else None)
+                finally:
+                    shown = await showing.stop()
                 parts = await self._keep(question.heard, made, words=words_of(question, asked, made), digest=asked.digest)
-                await self._outbox.deliver(question.place, parts, sign, pauses=question.settings.pauses)
+                await self._outbox.deliver(question.place, parts, sign, pauses=question.settings.pauses, shown=shown)
             self._metrics.answered("apology" if made.adapter is None else "answer", self._clock() - written_at(question.heard.id))
 
     async def say(self, place: Place, heard: Heard, text: str) -> None:
@@ -94,10 +100,10 @@ class Answering:
             await self._outbox.deliver(place, await self._keep(heard, Made(text)))
             self._metrics.answered("notice", self._clock() - written_at(heard.id))
 
-    async def finish(self, place: Place, parts: list[Part], settings: GuildSettings) -> None:
+    async def finish(self, place: Place, parts: list[Part], settings: GuildSettings, *, shown: discord.Message | None = None) -> None:
         """Send what is left of an answer that was kept before a stop."""
         async with self._at_work(place.message), typing_shown(place.channel) as sign:
-            await self._outbox.deliver(place, parts, sign, pauses=settings.pauses)
+            await self._outbox.deliver(place, parts, sign, pauses=settings.pauses, shown=shown)
 
     async def deleted(self, message: int) -> None:
         """The message is gone: whatever is under way for it ends, and nothing more of it is said."""
@@ -133,8 +139,8 @@ class Answering:
         finally:
             del self._running[message]
 
-    async def _patiently(self, question: Question, asked: Prompt, noticed: bool) -> Made:
-        asking = asyncio.create_task(self._asking.ask(question, asked))
+    async def _patiently(self, question: Question, asked: Prompt, noticed: bool, hear: Hear | None) -> Made:
+        asking = asyncio.create_task(self._asking.ask(question, asked, hear=hear))
         try:
             await asyncio.wait({asking}, timeout=None if noticed else self._patience.late_s)
             if not asking.done():

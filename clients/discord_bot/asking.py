@@ -4,11 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import discord
 
 from adapters.conversation import RENDERER
+from clients.api import Reply
+from clients.deltas import Head
 from clients.discord_bot.context import Hidden, Prompt, prompt
 from clients.discord_bot.filter import Filter
 from clients.discord_bot.guild_settings import GuildSettings, Names
@@ -19,6 +22,7 @@ from clients.discord_bot.naming import NamesKeys
 from clients.discord_bot.outbox import Place
 from clients.discord_bot.reporting import PlanOf, version_of
 from clients.discord_bot.sentences import OTHER_RENDERER, SPEECHLESS, apology
+from clients.discord_bot.showing import whole_words
 from clients.discord_bot.store.store import Store
 from clients.errors import NotTroupe, TroupeError, UnknownModel
 
@@ -26,6 +30,9 @@ log = logging.getLogger(__name__)
 
 KNOWN_FOR_S = 60.0
 """So long it is believed which form a model was trained in: an alias may move."""
+
+
+Hear = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -88,23 +95,43 @@ class Asking:
         my_name = self._hearing.me.display_name
         return prompt(question.heard, chain, recent, my_name=my_name, hidden=hidden, invented=invented)
 
-    async def ask(self, question: Question, asked: Prompt, *, model: str | None = None, seed: int | None = None) -> Made:
-        """What the voice says to it, or an apology. `model` instead of the guild's own; it has to be of the same community."""
+    async def ask(
+        self, question: Question, asked: Prompt, *, model: str | None = None, seed: int | None = None, hear: Hear | None = None
+    ) -> Made:
+        """What the voice says to it, or an apology. `model` instead of the guild's own; it has to be of the same community. `hear` is
+        told what there is so far."""
         voice = question.voice
         began = self._clock()
         model = model or version_of(voice, self._plan_of(voice.guild), question.heard.id)
         try:
             if not await self.reads_as_we_write(voice, model):
                 return Made(self._refused(question, model))
-            reply = await voice.troupe.complete_chat(model, asked.messages, max_tokens=self._max_tokens, seed=seed)
+            if hear is None:
+                reply = await voice.troupe.complete_chat(model, asked.messages, max_tokens=self._max_tokens, seed=seed)
+            else:
+                reply = await self._streamed(question, asked, model, hear)
             if reply.adapter not in (None, model) and not await self.reads_as_we_write(voice, reply.adapter):
                 return Made(self._refused(question, reply.adapter))
         except TroupeError as error:
             log.warning("No answer to message %s: %s", question.heard.id, error)
             return Made(apology(error))
-        text = self._filter.clean(asked.cast.shown(reply.text.strip()), question.settings.level).text.strip()
+        text = self._for_people(question, asked, reply.text)
         seconds = self._clock() - began
         return Made(text or SPEECHLESS, reply.adapter or model, reply.request_id, reply.wake_seconds, seconds)
+
+    async def _streamed(self, question: Question, asked: Prompt, model: str, hear: Hear) -> Reply:
+        heads: list[Head] = []
+        text = ""
+        stream = question.voice.troupe.chat(model, asked.messages, heads.append, max_tokens=self._max_tokens)
+        async with aclosing(stream) as deltas:
+            async for delta in deltas:
+                text += delta.text
+                if delta.text and (so_far := self._for_people(question, asked, whole_words(text))):
+                    hear(so_far)
+        return Reply(text, "stop", None, model, request_id=heads[0].request_id, adapter=heads[0].adapter)
+
+    def _for_people(self, question: Question, asked: Prompt, text: str) -> str:
+        return self._filter.clean(asked.cast.shown(text.strip()), question.settings.level).text.strip()
 
     async def reads_as_we_write(self, voice: Voice, model: str) -> bool:
         """Whether `model` was trained on chats in the form that the bot writes; True where nobody knows. Raises TroupeError."""

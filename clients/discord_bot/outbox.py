@@ -61,35 +61,59 @@ class Outbox:
         self._store = store
         self._clock = clock
 
-    async def deliver(self, place: Place, parts: Sequence[Part], sign: Sign | None = None, *, pauses: bool = False) -> int:
-        """Send what is not sent yet; how many that were. Raises Unwanted, or what Discord and the wire raise where it may work later."""
-        sent = 0
+    async def deliver(
+        self,
+        place: Place,
+        parts: Sequence[Part],
+        sign: Sign | None = None,
+        *,
+        pauses: bool = False,
+        shown: discord.Message | None = None,
+    ) -> None:
+        """Send what is not sent yet. `shown`: the message that the first part grew in. Raises Unwanted, or what Discord and the wire raise
+        where it may work later."""
         for part in parts:
             if part.sent is not None:
                 continue
             if part.number and pauses:
                 await asyncio.sleep(pause(part.text))
-            message = await self._send(place, part.text, part.nonce, reply=part.number == 0)
-            await self._store.answers.sent(part, message, self._clock())
-            sent += 1
+            message = shown if part.number == 0 else None
+            message = message or await self._send(place, part.text, part.nonce, reply=part.number == 0)
+            if plain(message.content) != plain(part.text):  # it grew, or Discord had one with this nonce already
+                await self.change(message, part.text)
+            await self._store.answers.sent(part, message.id, self._clock())
             if sign is not None and part is not parts[-1]:
                 sign.again()
-        return sent
+
+    async def show(self, place: Place, text: str) -> discord.Message:
+        """Say the beginning of an answer that is being made. Its message becomes the first part."""
+        message = await self._send(place, text, Part(place.message, 0, 0, text).nonce, reply=True)
+        await self._store.handled.showing(place.message, message.id)
+        return message
+
+    async def change(self, message: discord.Message, text: str) -> None:
+        """Raises as `deliver`."""
+        try:
+            await message.edit(content=text, allowed_mentions=discord.AllowedMentions.none(), suppress=True)
+        except discord.HTTPException as exc:
+            raise _translated(exc) from exc
 
     async def notice(self, place: Place, text: str) -> None:
         """Say once that the answer will take a while."""
         message = await self._send(place, text, f"{place.message:x}-w", reply=True)
-        await self._store.handled.noticed(place.message, message)
+        await self._store.handled.noticed(place.message, message.id)
 
-    async def _send(self, place: Place, text: str, nonce: str, *, reply: bool) -> int:
+    async def _send(self, place: Place, text: str, nonce: str, *, reply: bool) -> discord.Message:
         try:
             how = _HARMLESS | ({"reference": place.reference} if reply else {})
             message: discord.Message = await place.channel.send(text, nonce=nonce, **how)
         except discord.HTTPException as exc:
-            if is_final(exc.status, exc.code):
-                raise Unwanted(str(exc)) from exc
-            raise
-        return message.id
+            raise _translated(exc) from exc
+        return message
+
+
+def _translated(exc: discord.HTTPException) -> Exception:
+    return Unwanted(str(exc)) if is_final(exc.status, exc.code) else exc
 
 
 def is_final(status: int, code: int) -> bool:
@@ -110,7 +134,7 @@ def arrived(question: int, parts: Sequence[Part], standing: Sequence[Standing]) 
         match = (
             each
             for each in standing
-            if each.id > after and _plain(each.text) == _plain(part.text) and (part.number > 0 or each.reply_to == question)
+            if each.id > after and plain(each.text) == plain(part.text) and (part.number > 0 or each.reply_to == question)
         )
         there = next(match, None)
         if there is None:
@@ -119,7 +143,7 @@ def arrived(question: int, parts: Sequence[Part], standing: Sequence[Standing]) 
     return found
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """As it was before the wire took the sting out of it (`outgoing`)."""
     return text.replace("＠", "@").strip()
 

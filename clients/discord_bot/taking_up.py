@@ -59,6 +59,7 @@ class TakingUp:
         channel = self._find_channel(handled.channel, handled.guild)
         try:
             message = await channel.fetch_message(handled.message)
+            shown = None if handled.shown is None else await channel.fetch_message(handled.shown)
         except (discord.NotFound, discord.Forbidden):
             await self._store.handled.drop(handled.message)
             return
@@ -68,14 +69,14 @@ class TakingUp:
         settings = await self._store.guilds.settings(handled.guild)
         if handled.stage is Stage.ANSWERED:
             parts = await self._reconciled(message, await self._store.answers.parts(handled.message))
-            await self._answering.finish(Place(channel, handled.channel, handled.message), parts, settings)
+            await self._answering.finish(Place(channel, handled.channel, handled.message), parts, settings, shown=shown)
             return
         voice = await self._links.voice(handled.guild)
         if voice is None or await self._store.people.is_out(handled.author):
             await self._store.handled.drop(handled.message)
             return
         question = Question(message, self._hearing.heard(message), voice, settings)
-        await self._answering.answer(question, noticed=handled.notice is not None)
+        await self._answering.answer(question, noticed=handled.notice is not None, shown=shown)
 
     async def _reconciled(self, message: discord.Message, parts: list[Part]) -> list[Part]:
         """The parts, with those noted as sent that turn out to have arrived."""

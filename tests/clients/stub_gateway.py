@@ -169,7 +169,9 @@ class StubGateway:
         return web.json_response({"model": body["model"], "choices": choices, "usage": usage}, headers=headers)
 
     async def _stream(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        adapter = self.told.get(body["model"], {}).get("adapter")
+        headers = {"content-type": "text/event-stream"} | ({"x-troupe-adapter": adapter} if adapter else {})
+        response = web.StreamResponse(headers=headers)
         await response.prepare(request)
         try:
             await response.write(b": keepalive\n\n")

@@ -27,6 +27,8 @@ class Handled:
     stage: Stage = Stage.BEGUN
     notice: int | None = None
     """The message in which the bot said that its answer will take a while, if it did."""
+    shown: int | None = None
+    """The message in which the answer is shown while it is made, if it is."""
 
 
 class HandledMessages:
@@ -62,6 +64,10 @@ class HandledMessages:
         """The bot said, in the message `notice`, that the answer will take a while."""
         await self._file.do(lambda db: db.execute("UPDATE handled SET notice = ? WHERE message = ?", (notice, message)))
 
+    async def showing(self, message: int, shown: int) -> None:
+        """The answer grows in the message `shown`."""
+        await self._file.do(lambda db: db.execute("UPDATE handled SET shown = ? WHERE message = ?", (shown, message)))
+
     async def notices_among(self, messages: list[int]) -> frozenset[int]:
         """Those of `messages` that are such notices: they are nobody's voice."""
         marks = ", ".join("?" * len(messages))
@@ -69,6 +75,6 @@ class HandledMessages:
         return frozenset(row[0] for row in await self._file.do(lambda db: db.execute(statement, messages).fetchall()))
 
 
-def _handled(row: tuple[int, int, int, int, float, str, int | None]) -> Handled:
-    message, guild, channel, author, begun_at, stage, notice = row
-    return Handled(message, guild, channel, author, begun_at, Stage(stage), notice)
+def _handled(row: tuple[int, int, int, int, float, str, int | None, int | None]) -> Handled:
+    message, guild, channel, author, begun_at, stage, notice, shown = row
+    return Handled(message, guild, channel, author, begun_at, Stage(stage), notice, shown)

@@ -35,7 +35,8 @@ STEPS = (
         author INTEGER NOT NULL,
         begun_at REAL NOT NULL,
         stage TEXT NOT NULL,
-        notice INTEGER
+        notice INTEGER,
+        shown INTEGER
     );
     CREATE INDEX handled_by_stage ON handled (stage, begun_at);
     CREATE UNIQUE INDEX handled_by_notice ON handled (notice) WHERE notice IS NOT NULL;
