@@ -30,4 +30,5 @@ def build_commands(client: discord.Client, desk: Desk) -> Commands:
             budget_command(desk),
             health_command(desk),
         ],
+        monotonic=desk.monotonic,
     )

@@ -1,32 +1,14 @@
-"""What an admin chose in words, as settings, and settings in words. Pure, but for reading a channel's ids."""
+"""What an admin chose in words, as settings, and settings in words. Pure."""
 
 import re
-from dataclasses import dataclass, replace
-
-import discord
+from dataclasses import replace
 
 from clients.discord_bot.channels import ChannelSettings, Mode, Quiet
 from clients.discord_bot.commands import sentences
-from clients.discord_bot.commands.rights import channel_of
 from clients.discord_bot.errors import BadChoice
 from clients.discord_bot.guild_settings import GuildSettings, Level, Names
 
 _HOURS = re.compile(r"(?P<start>[\d:]{1,5})\s*(?:-|–|to)\s*(?P<end>[\d:]{1,5})(?:\s+(?P<zone>[\w+/-]{1,60}))?", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Place:
-    """A channel or thread, and the channel that a thread is of."""
-
-    channel: int
-    parent: int | None = None
-
-
-def place_of(interaction: discord.Interaction, other: discord.abc.GuildChannel | discord.Thread | None) -> Place:
-    """`other`, or where the command was given. Raises Refusal outside of channels."""
-    channel = interaction.channel if other is None else other
-    parent = channel.parent_id if isinstance(channel, discord.Thread) else None
-    return Place(channel_of(interaction) if other is None else other.id, parent)
 
 
 def chosen_channel(

@@ -7,9 +7,11 @@ from discord import app_commands
 
 from clients.api import Status
 from clients.discord_bot.commands import sentences
+from clients.discord_bot.commands.choices import described_channel
 from clients.discord_bot.commands.desk import Desk
+from clients.discord_bot.commands.place import in_force, place_of
 from clients.discord_bot.commands.replying import think, whisper
-from clients.discord_bot.commands.rights import channel_of, guild_of
+from clients.discord_bot.commands.rights import guild_of
 from clients.discord_bot.commands.tree import AnyCommand
 from clients.errors import TroupeError
 
@@ -17,7 +19,7 @@ from clients.errors import TroupeError
 def health_command(desk: Desk) -> AnyCommand:
     @app_commands.command(name="health", description="Is all well with me?")
     async def health(interaction: discord.Interaction) -> None:
-        guild, _ = guild_of(interaction), channel_of(interaction)
+        guild, place = guild_of(interaction), place_of(interaction)
         await think(interaction)
         lines = [of_rights(interaction.app_permissions, in_thread=isinstance(interaction.channel, discord.Thread))]
         voice = await desk.links.voice(guild)
@@ -25,6 +27,7 @@ def health_command(desk: Desk) -> AnyCommand:
             lines.append(sentences.NOT_LINKED)
         else:
             lines.append(sentences.speaks_as(voice.model))
+            lines.append(described_channel(place.channel, await in_force(desk, place), desk.clock()))
             try:
                 lines.append(of_gateway(await voice.troupe.status()))
             except TroupeError:

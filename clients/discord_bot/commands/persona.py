@@ -11,6 +11,7 @@ from clients.api import Troupe
 from clients.discord_bot.commands import sentences
 from clients.discord_bot.commands.comparing import Pair, buttons, shown
 from clients.discord_bot.commands.desk import Desk, Voice
+from clients.discord_bot.commands.place import must_not_be_silent
 from clients.discord_bot.commands.refusal import Refusal
 from clients.discord_bot.commands.replying import announce, think, whisper
 from clients.discord_bot.commands.rights import channel_of, guild_of, may_manage, only_managers
@@ -80,8 +81,9 @@ class PersonaCommands(app_commands.Group):
     ) -> None:
         if one is not None or other is not None:
             only_managers(interaction)
-        await self._admit(interaction)
         voice = await self._desk.voice(guild_of(interaction))
+        await must_not_be_silent(self._desk, interaction)
+        await self._admit(interaction)
         await think(interaction, aloud=True)
         pair = (await self._pair(voice, one, other)).shuffled(interaction.id)
         answers = await self._both(interaction, voice, pair, question)

@@ -28,7 +28,7 @@ def privacy_commands(desk: Desk) -> list[AnyCommand]:
     @app_commands.command(name="forgetme", description="Delete what I keep of you, and learn nothing from you any more.")
     async def forgetme(interaction: discord.Interaction) -> None:
         await think(interaction)
-        await desk.store.people.opt_out(interaction.user.id, desk.clock())
+        await desk.store.people.forget(interaction.user.id, desk.clock())
         await whisper(interaction, sentences.FORGOTTEN)
 
     return [optout, optin, forgetme]

@@ -5,12 +5,12 @@ from dataclasses import replace
 import discord
 from discord import app_commands
 
-from clients.discord_bot.channels import ChannelSettings
 from clients.discord_bot.commands import sentences
 from clients.discord_bot.commands.desk import Desk
+from clients.discord_bot.commands.place import chosen_in, place_of
 from clients.discord_bot.commands.refusal import Refusal
 from clients.discord_bot.commands.replying import announce
-from clients.discord_bot.commands.rights import channel_of, guild_of, may_manage
+from clients.discord_bot.commands.rights import guild_of, may_manage
 from clients.discord_bot.commands.tree import AnyCommand
 
 USUAL_MINUTES = 30
@@ -23,23 +23,15 @@ def quiet_command(desk: Desk) -> AnyCommand:
     @app_commands.command(name="quiet", description="I say nothing in this channel for a while.")
     @app_commands.describe(minutes=f"For so many minutes, {USUAL_MINUTES} if you do not say; 0 brings me back.")
     async def quiet(interaction: discord.Interaction, minutes: app_commands.Range[int, 0, LONGEST_EVER] = USUAL_MINUTES) -> None:
-        guild, channel = guild_of(interaction), channel_of(interaction)
+        guild, place = guild_of(interaction), place_of(interaction)
         if minutes > LONGEST_MINUTES and not may_manage(interaction):
             raise Refusal(sentences.too_long_quiet(LONGEST_MINUTES))
         now = desk.clock()
-        chosen = await _settings(desk, interaction)
+        chosen = await chosen_in(desk, place)
         if not minutes and chosen.hushed_until <= now:
             raise Refusal(sentences.WAS_NOT_QUIET)
         until = now + 60 * minutes if minutes else 0.0
-        await desk.store.channels.put(guild, channel, replace(chosen, hushed_until=until))
+        await desk.store.channels.put(guild, place.channel, replace(chosen, hushed_until=until))
         await announce(interaction, sentences.quiet_until(int(until)) if minutes else sentences.LOUD_AGAIN)
 
     return quiet
-
-
-async def _settings(desk: Desk, interaction: discord.Interaction) -> ChannelSettings:
-    """Those of the channel; of a thread that has none of its own, a copy of its channel's, so that only the hush is new."""
-    own = await desk.store.channels.settings(channel_of(interaction))
-    if own is None and isinstance(interaction.channel, discord.Thread):
-        own = await desk.store.channels.settings(interaction.channel.parent_id)
-    return own or ChannelSettings()

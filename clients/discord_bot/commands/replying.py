@@ -8,7 +8,7 @@ import logging
 import discord
 
 from clients.discord_bot.commands.refusal import Refusal
-from clients.discord_bot.commands.sentences import WENT_WRONG
+from clients.discord_bot.commands.sentences import MAY_NOT, WENT_WRONG
 from clients.discord_bot.errors import BadChoice, LinkRefused, StateBroken
 from clients.discord_bot.sentences import apology
 from clients.discord_bot.splitting import split
@@ -39,6 +39,8 @@ async def excuse(interaction: discord.Interaction, error: Exception) -> None:
     elif isinstance(error, TroupeError) and not isinstance(error, StateBroken):
         log.warning("A command found the gateway unwilling: %s", error)
         sentence = apology(error)
+    elif isinstance(error, discord.Forbidden):
+        sentence = MAY_NOT
     else:
         log.error("A command failed.", exc_info=error)
         sentence = WENT_WRONG

@@ -8,10 +8,12 @@ from discord import app_commands
 from clients.discord_bot.commands import sentences
 from clients.discord_bot.commands.answers import meant, of_message
 from clients.discord_bot.commands.desk import Desk
+from clients.discord_bot.commands.place import must_not_be_silent
 from clients.discord_bot.commands.refusal import Refusal
 from clients.discord_bot.commands.replying import think, whisper
 from clients.discord_bot.commands.rights import may_manage
 from clients.discord_bot.commands.tree import AnyCommand
+from clients.discord_bot.limits import Verdict
 from clients.discord_bot.store.answers import Answer
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,9 @@ async def _roll(desk: Desk, interaction: discord.Interaction, answer: Answer, *,
         raise Refusal(sentences.NO_ANSWER_HERE)
     if answer.asker != interaction.user.id and not may_manage(interaction):
         raise Refusal(sentences.NOT_YOUR_ANSWER)
+    await must_not_be_silent(desk, interaction)
+    if desk.limits.asks(interaction.user.id, answer.channel, desk.monotonic()) is not Verdict.ANSWER:
+        raise Refusal(sentences.TOO_FAST)
     if await desk.store.answers.takes(answer.message) >= MOST_TAKES:
         raise Refusal(sentences.ENOUGH_TAKES)
     sent = await desk.answering.another(await _question(answer, channel), asker=interaction.user.id)

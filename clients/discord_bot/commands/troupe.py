@@ -9,11 +9,11 @@ from typing import Literal
 import discord
 from discord import app_commands
 
-from clients.discord_bot.channels import ChannelSettings, Mode
 from clients.discord_bot.commands import sentences
-from clients.discord_bot.commands.choices import Place, chosen_channel, described_channel, described_guild, place_of
+from clients.discord_bot.commands.choices import chosen_channel, described_channel, described_guild
 from clients.discord_bot.commands.desk import Desk
 from clients.discord_bot.commands.link_form import LinkForm
+from clients.discord_bot.commands.place import chosen_in, place_of
 from clients.discord_bot.commands.replying import think, whisper
 from clients.discord_bot.commands.rights import MANAGERS, guild_of, only_managers
 from clients.discord_bot.guild_settings import Level, Names
@@ -50,7 +50,7 @@ class TroupeCommands(app_commands.Group):
     async def channel(
         self,
         interaction: discord.Interaction,
-        channel: discord.TextChannel | discord.Thread | discord.VoiceChannel | None = None,
+        channel: app_commands.AppCommandChannel | app_commands.AppCommandThread | None = None,
         mode: Literal["off", "mentions", "lively"] | None = None,
         chance: app_commands.Range[float, 0.0, 100.0] | None = None,
         cooldown: app_commands.Range[int, 0, 10_080] | None = None,
@@ -59,7 +59,7 @@ class TroupeCommands(app_commands.Group):
     ) -> None:
         await think(interaction)
         place = place_of(interaction, channel)
-        held = await self._held(place)
+        held = await chosen_in(self._desk, place)
         chosen = chosen_channel(held, mode=mode, chance=chance, cooldown=cooldown, quiet=quiet, wake=wake)
         if chosen != held:
             await self._desk.store.channels.put(guild_of(interaction), place.channel, chosen)
@@ -104,10 +104,3 @@ class TroupeCommands(app_commands.Group):
         held = await self._desk.store.guilds.settings(guild)
         await self._desk.store.guilds.put(guild, replace(held, learn=switch == "on"))
         await whisper(interaction, sentences.LEARNS if switch == "on" else sentences.LEARNS_NOT)
-
-    async def _held(self, place: Place) -> ChannelSettings:
-        """What holds in a channel or thread: its own, else its parent's."""
-        own = await self._desk.store.channels.settings(place.channel)
-        if own is None and place.parent is not None:
-            own = await self._desk.store.channels.settings(place.parent)
-        return own or ChannelSettings(mode=Mode.MENTIONS)

@@ -3,6 +3,7 @@
 import sqlite3
 
 from clients.discord_bot.store.file import StateFile
+from clients.discord_bot.store.handled import Stage
 from clients.discord_bot.store.words import forget_words_of
 
 
@@ -22,6 +23,19 @@ class People:
             return fresh
 
         return await self._file.do(work)
+
+    async def forget(self, person: int, at: float) -> None:
+        """They are out, and their votes go, too, and that it was they whom the bot answered."""
+        await self.opt_out(person, at)
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM votes WHERE person = ?", (person,))
+            db.execute("UPDATE answers SET asker = 0 WHERE asker = ?", (person,))
+            # One that is under way keeps its author, by whom it is known that it is not to be answered any more.
+            done = (person, Stage.SENT, Stage.DROPPED)
+            db.execute("UPDATE handled SET author = 0 WHERE author = ? AND stage IN (?, ?)", done)
+
+        await self._file.do(work)
 
     async def opt_in(self, person: int) -> bool:
         """Whether they were out. What was deleted does not come back."""

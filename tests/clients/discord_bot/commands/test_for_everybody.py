@@ -1,5 +1,7 @@
 """What every member can ask for: silence, the budget, health, reasons, another take, and to be left out."""
 
+from typing import Any
+
 import pytest
 
 from clients.api import Status
@@ -8,8 +10,10 @@ from clients.discord_bot.commands.budget import described
 from clients.discord_bot.commands.health import of_gateway
 from clients.discord_bot.commands.quiet import LONGEST_MINUTES
 from clients.discord_bot.commands.roll import MOST_TAKES
+from clients.discord_bot.store.handled import Handled, Stage
+from clients.discord_bot.store.votes import Vote
 from tests.clients.discord_bot.commands.scene import MEMBER, NOW, Scene
-from tests.clients.discord_bot.fake_discord import ALICE, ATTIC, BOB, LOUNGE
+from tests.clients.discord_bot.fake_discord import ALICE, ATTIC, BOB, GUILD, LOUNGE
 from tests.clients.stub_gateway import error_body
 
 STATE = {
@@ -62,10 +66,22 @@ async def test_opting_out_holds_at_once_and_can_be_undone(scene: Scene) -> None:
 
 
 async def test_who_is_forgotten_is_out(scene: Scene) -> None:
-    """And told what the bot itself cannot do."""
+    """And told what the bot itself cannot do; nothing that is kept names him any more but that he is out."""
+    await scene.answered(asker=BOB)
+    for message, stage in ((1, Stage.BEGUN), (2, Stage.DROPPED)):
+        await scene.store.handled.begin(Handled(message, GUILD, LOUNGE, BOB, NOW, stage))
+    await scene.store.votes.put(Vote(1, BOB, GUILD, "zizou@1", "zizou@2", NOW))
     asked = await (await scene.discord.command("forgetme", who=BOB, permissions=MEMBER)).answered()
     assert "troupe forget" in asked.text
     assert await scene.store.people.is_out(BOB)
+    assert await scene.store.votes.tally(GUILD, "zizou@1", "zizou@2") == (0, 0)
+    last = await scene.store.answers.last_in(LOUNGE)
+    assert last is not None
+    assert last.asker == 0
+    begun, done = await scene.store.handled.of(1), await scene.store.handled.of(2)
+    assert begun is not None
+    assert done is not None
+    assert (begun.author, done.author) == (BOB, 0)  # what is under way is dropped by who wrote it
 
 
 async def test_budget_is_the_communitys(scene: Scene) -> None:
@@ -91,7 +107,8 @@ async def test_health_says_what_is_and_what_to_do(scene: Scene) -> None:
     """As whom it speaks and whether the voice is awake."""
     scene.gateway.ready = (200, {"ready": True, "engine": "asleep"})
     asked = await (await scene.discord.command("health", permissions=MEMBER)).answered()
-    assert asked.text.splitlines()[:2] == [sentences.speaks_as("zizou"), sentences.GATEWAY_ASLEEP]
+    lines = asked.text.splitlines()
+    assert lines[:3] == [sentences.speaks_as("zizou"), sentences.channel_mode(LOUNGE, "mentions"), sentences.GATEWAY_ASLEEP]
     assert asked.is_ephemeral
 
 
@@ -155,6 +172,39 @@ async def test_another_take_is_for_whoever_asked(scene: Scene) -> None:
     assert rolled.is_ephemeral
     await (await scene.discord.command("roll", who=BOB)).answered()
     assert scene.again.asked == [(answer.message, ALICE), (answer.message, BOB)]
+
+
+async def test_a_messages_own_menu_does_the_same(scene: Scene) -> None:
+    """For that very message, and in kind words for one that is none of the bot's answers."""
+    scene.again.texts = ["ask Ravi"]
+    answer = await scene.answered()
+    [part] = await scene.store.answers.parts(answer.message)
+    assert part.sent is not None
+    said, question = scene.discord.world.find(LOUNGE, part.sent), scene.discord.world.find(LOUNGE, answer.message)
+    assert said is not None
+    assert question is not None
+    why = await (await scene.discord.menu("Why this answer?", said, who=BOB, permissions=MEMBER)).answered()
+    assert why.text.startswith("**zizou@7** said that.")
+    assert why.is_ephemeral
+    await (await scene.discord.menu("Another take", said, permissions=MEMBER)).answered()
+    assert scene.again.asked == [(answer.message, ALICE)]
+    none = await (await scene.discord.menu("Why this answer?", question, permissions=MEMBER)).answered()
+    assert none.text == sentences.UNKNOWN_ANSWER
+
+
+@pytest.mark.parametrize("silence", [{"mode": "off"}, {"minutes": 5}])
+async def test_no_command_is_a_way_around_silence(scene: Scene, silence: dict[str, Any]) -> None:
+    """Neither in a channel that is off nor in one that is hushed, nor in its threads."""
+    scene.again.texts = ["ask Ravi"] * 2
+    await (await scene.discord.command("troupe channel" if "mode" in silence else "quiet", **silence)).answered()
+    thread = await scene.discord.open_thread(channel=LOUNGE)
+    for channel in (LOUNGE, thread):
+        await scene.answered(channel=channel)
+        rolled = await (await scene.discord.command("roll", channel=channel)).answered()
+        compared = await (await scene.discord.command("persona compare", channel=channel, question="?")).answered()
+        assert rolled.text == compared.text == sentences.SILENT_HERE
+    assert scene.again.asked == []
+    assert scene.gateway.asked == []
 
 
 async def test_another_take_can_replace_the_first(scene: Scene) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from clients.discord_bot.commands import sentences
 from clients.discord_bot.commands.desk import Desk
+from clients.discord_bot.commands.tree import PER_PERSON
 from clients.discord_bot.filter import Filter
 from clients.discord_bot.limits import Limits
 from clients.discord_bot.naming import NamesKeys
@@ -73,13 +74,32 @@ async def test_a_server_without_a_link_is_told_how_to_get_one(tmp_path: Path, li
         assert scene.gateway.asked == []
 
 
+async def test_a_right_that_is_missing_is_named_as_such(scene: Scene) -> None:
+    """It is for the server's admins to give, and not a bug."""
+    scene.again.texts = ["ask Ravi"]
+    await scene.answered()
+    scene.discord.send_refused = True
+    asked = await (await scene.discord.command("roll")).answered()
+    assert asked.text == sentences.MAY_NOT
+
+
+async def test_who_gives_commands_without_end_is_asked_to_wait(scene: Scene) -> None:
+    """Others are not, and after a while he may again."""
+    asked = [await (await scene.discord.command("health", who=BOB, permissions=MEMBER)).answered() for _ in range(PER_PERSON.burst + 1)]
+    assert [each.text == sentences.TOO_FAST for each in asked] == [False] * PER_PERSON.burst + [True]
+    other = await (await scene.discord.command("health", permissions=MEMBER)).answered()
+    scene.now[0] += PER_PERSON.window_s
+    again = await (await scene.discord.command("health", who=BOB, permissions=MEMBER)).answered()
+    assert sentences.TOO_FAST not in (other.text, again.text)
+
+
 async def test_nothing_that_a_command_says_can_ping_or_unfold(scene: Scene) -> None:
     """Answers at once, answers after a while, and messages that a button changes."""
     scene.gateway.answer = "@everyone https://example.org <@&1>"
     scene.gateway.told = {"zizou": {"adapter": "zizou@2"}, "zizou@1": {}, "zizou@2": {}}
-    quiet = await (await scene.discord.command("quiet")).answered()
     compared = await (await scene.discord.command("persona compare", question="@everyone?", channel=LOUNGE)).answered()
     revealed = await (await scene.discord.press(compared.messages[0], sentences.REVEAL)).answered()
+    quiet = await (await scene.discord.command("quiet")).answered()
     bodies = [change.get("data", change) for asked in (quiet, compared, revealed) for change in asked.changes]
     said = [body for body in bodies if body.get("content")]
     assert len(said) == 3

@@ -7,7 +7,7 @@ from clients.discord_bot.commands import sentences
 from clients.discord_bot.commands.choices import hours, words
 from clients.discord_bot.errors import BadChoice
 from tests.clients.discord_bot.commands.scene import MEMBER, Scene
-from tests.clients.discord_bot.fake_discord import ATTIC, GUILD, LOUNGE
+from tests.clients.discord_bot.fake_discord import ADMIN, ALICE, ATTIC, GUILD, LOUNGE
 from tests.clients.stub_gateway import KEY
 
 
@@ -68,6 +68,21 @@ async def test_a_thread_begins_with_its_channels_settings(scene: Scene) -> None:
     assert own is not None
     assert parent is not None
     assert (own.mode, own.chance, own.cooldown_s, parent.cooldown_s) == (Mode.LIVELY, 0.05, 60.0, 600.0)
+
+
+async def test_another_channel_can_be_named(scene: Scene) -> None:
+    """A thread as well, which is known to be one."""
+    world, thread = scene.discord.world, await scene.discord.open_thread(channel=ATTIC)
+    for place, mode in ((world.places[ATTIC], "lively"), (world.places[thread], "off")):
+        asked = scene.discord.interactions.command(
+            "troupe channel", {"channel": place, "mode": mode}, who=ALICE, channel=LOUNGE, permissions=ADMIN
+        )
+        await scene.discord.gateway.tell("INTERACTION_CREATE", asked.body, GUILD)
+        assert f"<#{place.id}>" in (await asked.answered()).text
+        chosen = await scene.store.channels.settings(place.id)
+        assert chosen is not None
+        assert chosen.mode.value == mode
+    assert await scene.store.channels.settings(LOUNGE) is None
 
 
 async def test_nonsense_is_refused_with_the_words_for_it(scene: Scene) -> None:

@@ -137,6 +137,10 @@ class FakeDiscord:
         """Somebody uses a command, `persona` or `troupe link`, and reads its answer in what comes back."""
         return await self._ask(self.interactions.command(path, options, who=who, channel=channel, permissions=permissions))
 
+    async def menu(self, name: str, message: Json, *, who: int = ALICE, permissions: int = ADMIN) -> Asked:
+        """Somebody uses a command of a message's own menu."""
+        return await self._ask(self.interactions.menu(name, message, who=who, permissions=permissions))
+
     async def choices(self, path: str, option: str, typed: str = "", *, who: int = ALICE, channel: int = LOUNGE) -> list[str]:
         """What is offered while somebody types an option."""
         asked = await self._ask(self.interactions.choices(path, option, typed, who=who, channel=channel, permissions=ADMIN))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.clients.discord_bot.fake_discord.world import APPLICATION, BOT, World, member, user
+from tests.clients.discord_bot.fake_discord.world import APPLICATION, BOT, Place, World, member, user
 
 Json = dict[str, Any]
 ADMIN = (1 << 5) | (1 << 3)
@@ -17,6 +17,7 @@ ADMIN = (1 << 5) | (1 << 3)
 COMMAND, COMPONENT, CHOICES, FORM = 2, 3, 4, 5
 SAID, DEFERRED, DEFERRED_UPDATE, UPDATED, CHOICES_SHOWN, FORM_SHOWN = 4, 5, 6, 7, 8, 9
 EPHEMERAL = 64
+_CHANNEL = 7
 _OPTION_TYPES: tuple[tuple[type, int], ...] = ((bool, 5), (int, 4), (float, 10), (str, 3))
 
 
@@ -96,7 +97,17 @@ class Interactions:
         """`path` is the command as people type it: `persona`, `troupe link`."""
         data, chosen = self._called(path, channel)
         chosen += [_option(name, value) for name, value in options.items()]
+        named = [place.about() for place in options.values() if isinstance(place, Place)]
+        if named:
+            data["resolved"] = {"channels": {place["id"]: place | {"permissions": str(permissions)} for place in named}}
         return self._asked(COMMAND, data, who, channel, permissions)
+
+    def menu(self, name: str, message: Json, *, who: int, permissions: int) -> Asked:
+        """A command of a message's own menu."""
+        [registered] = [command for command in self.commands.get(None, []) if command["name"] == name]
+        data: Json = {"id": registered["id"], "name": name, "type": registered["type"], "target_id": message["id"]}
+        data["resolved"] = {"messages": {message["id"]: message}}
+        return self._asked(COMMAND, data, who, int(message["channel_id"]), permissions)
 
     def choices(self, path: str, option: str, typed: str, *, who: int, channel: int, permissions: int) -> Asked:
         """What is offered while somebody types an option."""
@@ -199,6 +210,8 @@ class Interactions:
 
 
 def _option(name: str, value: Any) -> Json:
+    if isinstance(value, Place):
+        return {"name": name, "type": _CHANNEL, "value": str(value.id)}
     kind = next(number for kind, number in _OPTION_TYPES if isinstance(value, kind))
     return {"name": name, "type": kind, "value": value}
 
