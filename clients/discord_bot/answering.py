@@ -7,10 +7,11 @@ sent. So whatever moment a kill comes at, the next start knows where to go on, a
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
+import aiohttp
 import discord
 
 from clients.discord_bot.asking import Asking, Hear, Made, Question
@@ -29,6 +30,7 @@ from clients.discord_bot.store.store import Store
 from clients.discord_bot.store.words import Words
 from clients.discord_bot.typing_shown import typing_shown
 from clients.discord_bot.warming import Warming
+from clients.errors import TroupeError
 
 log = logging.getLogger(__name__)
 
@@ -68,18 +70,19 @@ class Answering:
         """Whether somebody is at it."""
         return message in self._running
 
-    async def begin(self, heard: Heard) -> bool:
-        """Take a message upon us. False if that was done before, by whichever process, or if it is gone."""
-        row = Handled(heard.id, heard.guild_id, heard.channel_id, heard.author_id, self._clock())
-        if not await self._store.handled.begin(row):
-            return False
-        if heard.id not in self._deleted:
-            return True
-        await self._store.handled.drop(heard.id)
-        return False
+    @asynccontextmanager
+    async def taken(self, heard: Heard) -> AsyncIterator[bool]:
+        """Take a message upon us, for as long as the block lasts. False if that was done before, by whichever process, or if it is gone."""
+        with self._running_here(heard.id):
+            row = Handled(heard.id, heard.guild_id, heard.channel_id, heard.author_id, self._clock())
+            mine = await self._store.handled.begin(row)
+            if mine and heard.id in self._deleted:
+                await self._store.handled.drop(heard.id)
+                mine = False
+            yield mine
 
     async def answer(self, question: Question, *, noticed: bool = False, shown: discord.Message | None = None) -> None:
-        """For who has begun it. `noticed`: people were told already that it takes a while. `shown`: the message that an earlier run's
+        """For who has taken it. `noticed`: people were told already that it takes a while. `shown`: the message that an earlier run's
         answer grew in."""
         async with self._at_work(question.heard.id):
             async with typing_shown(question.message.channel) as sign:
@@ -95,7 +98,7 @@ class Answering:
             self._metrics.answered("apology" if made.adapter is None else "answer", self._clock() - written_at(question.heard.id))
 
     async def say(self, place: Place, heard: Heard, text: str) -> None:
-        """A sentence of the bot's own instead of an answer, for who has begun it."""
+        """A sentence of the bot's own instead of an answer, for who has taken it."""
         async with self._at_work(heard.id):
             await self._outbox.deliver(place, await self._keep(heard, Made(text)))
             self._metrics.answered("notice", self._clock() - written_at(heard.id))
@@ -120,14 +123,24 @@ class Answering:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    @asynccontextmanager
-    async def _at_work(self, message: int) -> AsyncIterator[None]:
+    @contextmanager
+    def _running_here(self, message: int) -> Iterator[None]:
+        """Nobody else goes on with this message meanwhile. The first who says so is the one who is stopped when it is deleted."""
         task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("An answer is made in a task.")
-        self._running[message] = task
+        first = message not in self._running
+        if first and task is not None:
+            self._running[message] = task
         try:
             yield
+        finally:
+            if first:
+                self._running.pop(message, None)
+
+    @asynccontextmanager
+    async def _at_work(self, message: int) -> AsyncIterator[None]:
+        try:
+            with self._running_here(message):
+                yield
         except Unwanted as exc:
             log.info("Message %s gets no answer: %s", message, exc)
             await self._store.handled.drop(message)
@@ -136,15 +149,13 @@ class Answering:
             log.warning("Message %s gets no answer: %s", message, exc)
             await self._store.handled.drop(message)
             self._metrics.dropped()
-        finally:
-            del self._running[message]
 
     async def _patiently(self, question: Question, asked: Prompt, noticed: bool, hear: Hear | None) -> Made:
         asking = asyncio.create_task(self._asking.ask(question, asked, hear=hear))
         try:
             await asyncio.wait({asking}, timeout=None if noticed else self._patience.late_s)
             if not asking.done():
-                with suppress(discord.HTTPException):  # what matters is the answer
+                with suppress(discord.HTTPException, aiohttp.ClientError, OSError, TroupeError):  # what matters is the answer
                     await self._outbox.notice(question.place, question.settings.late or LATE)
             return await asking
         finally:

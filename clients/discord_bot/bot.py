@@ -21,19 +21,20 @@ from clients.discord_bot.attention import Expecting, Why, could_matter, reason
 from clients.discord_bot.channels import ChannelSettings, Mode, effective
 from clients.discord_bot.commands.build import build_commands
 from clients.discord_bot.commands.desk import Desk
+from clients.discord_bot.errors import StateBroken
 from clients.discord_bot.filter import Filter
 from clients.discord_bot.heard import Heard
 from clients.discord_bot.hearing import Hearing
 from clients.discord_bot.identifying import Identifying
 from clients.discord_bot.invitation import invitation
 from clients.discord_bot.limits import Limits, Verdict
-from clients.discord_bot.links import Links
+from clients.discord_bot.links import Links, Voice
 from clients.discord_bot.metrics import Metrics
 from clients.discord_bot.naming import NamesKeys
 from clients.discord_bot.outbox import Outbox, Place
 from clients.discord_bot.reporting import Reporting
 from clients.discord_bot.retaking import Retaking
-from clients.discord_bot.sentences import SLOWER, UNLINKED
+from clients.discord_bot.sentences import MISCONFIGURED, SLOWER, UNLINKED
 from clients.discord_bot.store.store import Store
 from clients.discord_bot.taking_up import TakingUp
 from clients.discord_bot.warming import Warming
@@ -41,6 +42,11 @@ from clients.discord_bot.wire import Wire
 from clients.errors import BadSettings, TroupeError
 
 log = logging.getLogger(__name__)
+
+KEPT_S = 60 * 86_400.0
+"""So long it is kept what was said and what people thought of it."""
+
+SWEEP_S = 3_600.0
 
 _INTENTS = discord.Intents(guilds=True, guild_messages=True, guild_reactions=True, guild_typing=True, message_content=True)
 
@@ -156,8 +162,10 @@ class Bot(discord.AutoShardedClient):
         guild = typing.guild_id
         if guild is None or typing.user_id == self._me.id:
             return
-        if self._expecting.should_warm(guild, typing.channel_id, time.monotonic()) and (voice := await self.links.voice(guild)):
-            self.warming.warm(voice)
+        if self._expecting.should_warm(guild, typing.channel_id, time.monotonic()):
+            voice, _ = await self._voice(guild)
+            if voice is not None:
+                self.warming.warm(voice)
 
     async def on_message(self, message: discord.Message) -> None:
         """Answer `message` if it is for the bot; once, even if Discord delivers it twice."""
@@ -168,11 +176,15 @@ class Bot(discord.AutoShardedClient):
         why = await self._reason(message, heard)
         if why is None or await self.store.people.is_out(heard.author_id):
             return
-        voice = await self.links.voice(heard.guild_id)
+        voice, without = await self._voice(heard.guild_id)
         if voice is None and why is not Why.ADDRESSED:
             return
-        if not await self.answering.begin(heard):
-            return
+        async with self.answering.taken(heard) as mine:
+            if mine:
+                await self._respond(message, heard, why, voice, without)
+
+    async def _respond(self, message: discord.Message, heard: Heard, why: Why, voice: Voice | None, without: str) -> None:
+        """To a message that the bot has taken upon itself. `without`: what to say without a voice."""
         place = Place(message.channel, heard.channel_id, heard.id)
         verdict = self._limits.asks(heard.author_id, heard.channel_id, time.monotonic())
         if verdict is Verdict.IGNORE or (verdict is Verdict.SAY_SLOWER and why is Why.CHANCE):
@@ -180,7 +192,7 @@ class Bot(discord.AutoShardedClient):
         elif verdict is Verdict.SAY_SLOWER:
             await self._tried(heard.id, self.answering.say(place, heard, SLOWER))
         elif voice is None:
-            await self._tried(heard.id, self.answering.say(place, heard, UNLINKED))
+            await self._tried(heard.id, self.answering.say(place, heard, without))
         else:
             self._expecting.addressed(heard.channel_id, time.monotonic())
             question = Question(message, heard, voice, await self.store.guilds.settings(heard.guild_id))
@@ -214,11 +226,15 @@ class Bot(discord.AutoShardedClient):
     async def _rounds(self) -> None:
         """Again and again: take up what was left undone, and tell the gateway what it does not know."""
         await self._met.wait()
+        swept = float("-inf")
         while True:
             try:
                 for handled in await self._taking_up.round():
                     self._errand(self._tried(handled.message, self._taking_up.take_up(handled)))
                 await self.reporting.round()
+                if time.monotonic() - swept >= SWEEP_S:
+                    await self.store.sweep(time.time() - KEPT_S)
+                    swept = time.monotonic()
             except TroupeError as error:
                 log.warning("%s", error)
             except Exception:  # a bug in one round must not end all of them
@@ -250,6 +266,14 @@ class Bot(discord.AutoShardedClient):
         """What holds in a channel or thread. Raises StateBroken."""
         above = await self.store.channels.settings(parent) if parent is not None else None
         return effective(await self.store.channels.settings(channel), above)
+
+    async def _voice(self, guild: int) -> tuple[Voice | None, str]:
+        """A guild's voice; or none, and what to say then."""
+        try:
+            return await self.links.voice(guild), UNLINKED
+        except StateBroken as error:
+            log.error("Server %s: %s", guild, error)
+            return None, MISCONFIGURED
 
     async def _reason(self, message: discord.Message, heard: Heard) -> Why | None:
         settings = await self.channel_settings(heard.channel_id, await self._parent(message.channel))

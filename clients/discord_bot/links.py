@@ -3,18 +3,21 @@
 The guild of a message is the only thing that decides it. No message, no command and no setting of one guild leads to another one's key.
 """
 
+import logging
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from clients.api import Troupe
-from clients.discord_bot.errors import LinkRefused
+from clients.discord_bot.errors import LinkRefused, StateBroken
 from clients.discord_bot.guild_settings import GuildSettings
 from clients.discord_bot.sealing import Sealer
 from clients.discord_bot.store.facts import PINNED
 from clients.discord_bot.store.links import LinkRow
 from clients.discord_bot.store.store import Store
 from clients.errors import BadKey, TroupeError
+
+log = logging.getLogger(__name__)
 
 BASE = "base"
 LONGEST_KEY = 200
@@ -89,8 +92,16 @@ class Links:
     async def voices(self) -> list[Voice]:
         """Of all guilds that have one."""
         guilds = {row.guild for row in await self._store.links.all()} | ({self._own_guild} if self._own_guild is not None else set())
-        found = [await self.voice(guild) for guild in sorted(guilds)]
-        return [voice for voice in found if voice is not None]
+        found = []
+        for guild in sorted(guilds):
+            try:
+                voice = await self.voice(guild)
+            except StateBroken as error:  # one guild's key that does not open is not the others' business
+                log.error("Server %s: %s", guild, error)
+                continue
+            if voice is not None:
+                found.append(voice)
+        return found
 
     async def link(self, guild: int, key: str, *, by: int, community: str | None = None) -> str:
         """The community that the guild speaks as from here on: the key's only one, or the one that is named. The key is tried first.

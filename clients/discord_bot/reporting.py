@@ -12,7 +12,7 @@ from clients.discord_bot.links import Links, Voice
 from clients.discord_bot.metrics import Metrics
 from clients.discord_bot.store.feedback import Told
 from clients.discord_bot.store.store import Store
-from clients.errors import TroupeError
+from clients.errors import BadRequest, TroupeError
 from clients.feedback import MOST_ITEMS, Feedback, Plan
 
 log = logging.getLogger(__name__)
@@ -60,8 +60,11 @@ class Reporting:
             await self._store.feedback.consent_told(voice.guild, out, back)
 
     async def _reactions(self, voice: Voice) -> None:
-        while due := await self._store.feedback.due(voice.guild, MOST_ITEMS):
-            await voice.troupe.send_feedback([feedback_of(told) for told in due], community=voice.community)
+        while due := await self._store.feedback.due(voice.guild, voice.community, MOST_ITEMS):
+            try:
+                await voice.troupe.send_feedback([feedback_of(told) for told in due], community=voice.community)
+            except BadRequest as error:  # it will never take them, and what comes after them must not wait for that
+                log.error("The gateway does not take what people thought of %s answers of %s: %s", len(due), voice.community, error)
             await self._store.feedback.told(due)
             self._metrics.told(len(due))
 

@@ -47,6 +47,8 @@ class StubGateway:
     """Until it is set, nobody is told which models there are."""
     failure: tuple[int, dict[str, Any], dict[str, str]] | None = None
     """Status, body and headers that every question gets instead of an answer."""
+    breaks_after: int | None = None
+    """Words of a streamed answer after which the connection ends."""
     pause_s: float = 0.0
     """Between two words of a streamed answer."""
     waking: asyncio.Event | None = None
@@ -178,7 +180,9 @@ class StubGateway:
             while self.waking is not None and not self.waking.is_set():
                 await response.write(b": waking\n\n")
                 await asyncio.sleep(0.05)
-            for word in self.answers.get(body["model"], self.answer).split(" "):
+            for number, word in enumerate(self.answers.get(body["model"], self.answer).split(" ")):
+                if number == self.breaks_after and request.transport is not None:
+                    request.transport.close()
                 await response.write(sse(chunk(word + " ")))
                 await asyncio.sleep(self.pause_s)
             usage = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}

@@ -89,10 +89,12 @@ async def test_replies_are_in_voice_and_their_reactions_become_a_score(sleeping:
         for answer in said[:7]:
             await scene.discord.react(answer, "😂", who=ALICE)
         await scene.discord.react(said[0], "👍", who=BOB)
-        while ((due := await scene.bot.store.feedback.due(GUILD, 20)) and sum(each.people for each in due) < 8) or len(due) < len(said):
+        while ((due := await scene.bot.store.feedback.due(GUILD, "zizou", 20)) and sum(each.people for each in due) < 8) or len(due) < len(
+            said
+        ):
             pass
         await scene.bot.reporting.round()
-        assert await scene.bot.store.feedback.due(GUILD, 20) == []
+        assert await scene.bot.store.feedback.due(GUILD, "zizou", 20) == []
     classifier = VoiceClassifier.fit({name: held_out_messages(sleeping.stack.demo / "exports" / name) for name in COMMUNITIES})
     voices = [classifier.classify(answer["content"]) for answer in said]
     assert voices.count("zizou") >= 7, [answer["content"] for answer in said]

@@ -12,7 +12,8 @@ from clients.discord_bot.store.words import Words, words_of
 
 _DUE = """
     SELECT message, take, adapter, context_hash, sent_at, changed_at FROM answers
-    WHERE guild = ? AND changed_at IS NOT NULL AND adapter IS NOT NULL AND (reported_at IS NULL OR reported_at < changed_at)
+    WHERE guild = ? AND (adapter = 'base' OR adapter GLOB ? || '@[0-9]*')
+    AND changed_at IS NOT NULL AND (reported_at IS NULL OR reported_at < changed_at)
     ORDER BY changed_at LIMIT ?
 """
 _REACTIONS = """
@@ -45,11 +46,11 @@ class Feedback:
     def __init__(self, file: StateFile) -> None:
         self._file = file
 
-    async def due(self, guild: int, limit: int) -> list[Told]:
-        """What to tell of this guild, the oldest change first."""
+    async def due(self, guild: int, community: str, limit: int) -> list[Told]:
+        """What to tell this guild's community, the oldest change first; not what another one said before the guild was linked anew."""
 
         def work(db: sqlite3.Connection) -> list[Told]:
-            return [_told(db, row) for row in db.execute(_DUE, (guild, limit)).fetchall()]
+            return [_told(db, row) for row in db.execute(_DUE, (guild, community, limit)).fetchall()]
 
         return await self._file.do(work)
 

@@ -1,5 +1,6 @@
 """Everything that the bot remembers, one noun an attribute. `async with Store(path) as store`."""
 
+import sqlite3
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -35,6 +36,20 @@ class Store:
         self.feedback = Feedback(self._file)
         self.people = People(self._file)
         self.votes = Votes(self._file)
+
+    async def sweep(self, before: float) -> None:
+        """Forget what was said and done before that Unix time, reactions and words with it; choices, links and who said no stay."""
+
+        def work(db: sqlite3.Connection) -> None:
+            old = "(message, take) IN (SELECT message, take FROM answers WHERE made_at < ?)"
+            db.execute(f"DELETE FROM reactions WHERE sent IN (SELECT sent FROM parts WHERE {old})", (before,))  # noqa: S608 - names of ours
+            for table in ("parts", "words", "word_people"):
+                db.execute(f"DELETE FROM {table} WHERE {old}", (before,))  # noqa: S608
+            db.execute("DELETE FROM answers WHERE made_at < ?", (before,))
+            db.execute("DELETE FROM handled WHERE begun_at < ?", (before,))
+            db.execute("DELETE FROM votes WHERE at < ?", (before,))
+
+        await self._file.do(work)
 
     async def __aenter__(self) -> Self:
         await self._file.open()

@@ -1,4 +1,5 @@
-"""What was said, for communities that want to learn from it. Kept only where the guild switched that on, until it is told or taken back."""
+"""What was said, for communities that want to learn from it. Kept only where the guild switched that on, and as long as its answer is: what
+is told without words takes them back."""
 
 import json
 import sqlite3

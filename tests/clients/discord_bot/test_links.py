@@ -145,3 +145,12 @@ async def test_the_settings_guild_is_remembered(store: Store, gateway: StubGatew
         assert (voice.community, voice.model) == ("zizou", "zizou@canary")
         assert await links.voice(THERE) is None
         await links.close()
+
+
+async def test_a_key_that_does_not_open_silences_its_own_guild_alone(links: Links, store: Store) -> None:
+    """The others are told of and talk as before."""
+    await links.link(HERE, ZIZOU, by=ALICE)
+    row = await store.links.of(HERE)
+    assert row is not None
+    await store.links.put(replace(row, guild=THERE))
+    assert [voice.guild for voice in await links.voices()] == [HERE]

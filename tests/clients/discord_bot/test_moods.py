@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from clients.discord_bot.channels import ChannelSettings, Mode
-from clients.discord_bot.sentences import OTHER_RENDERER, SLOWER, UNLINKED
+from clients.discord_bot.sentences import MISCONFIGURED, OTHER_RENDERER, SLOWER, UNLINKED
+from clients.discord_bot.store.links import LinkRow
 from tests.clients.discord_bot.fake_discord import ALICE, ATTIC, BOB, BOT, GUILD, LOUNGE, discord_running
 from tests.clients.discord_bot.scene import Scene, in_the_past, made_bot, online
 from tests.clients.stub_gateway import StubGateway, serving
@@ -109,6 +110,16 @@ async def test_one_bot_serves_many_guilds_each_with_its_own_voice(scene: Scene) 
     await scene.discord.said(1, LOUNGE)
     by_model = {asked["model"]: key for asked, key in zip(scene.gateway.asked, scene.gateway.asked_with, strict=True)}
     assert by_model == {"greybeards": "tr_greybeards", "zizou": "tr_test_key"}
+
+
+async def test_a_key_that_does_not_open_is_told_in_words(scene: Scene) -> None:
+    """The reason stands in the log; the other guilds talk on."""
+    await scene.discord.invite(ELSEWHERE, "Neighbours", {THEIR_LOUNGE: "lounge"})
+    await scene.bot.store.links.put(LinkRow(ELSEWHERE, "zizou", b"sealed by somebody else", ALICE, 1.0))
+    await scene.discord.say(f"{MENTION} hello?", channel=THEIR_LOUNGE)
+    await scene.discord.say(f"{MENTION} hello?")
+    assert [sent["content"] for sent in await scene.discord.said(1, THEIR_LOUNGE)] == [MISCONFIGURED]
+    assert [sent["content"] for sent in await scene.discord.said(1, LOUNGE)] == ["offside, as ever"]
 
 
 async def test_who_asks_too_much_is_told_once(scene: Scene) -> None:

@@ -42,7 +42,7 @@ async def _answered(scene: Scene) -> dict[str, object]:
 
 async def _until(scene: Scene, fits: object) -> None:
     assert callable(fits)
-    while not fits(await scene.bot.store.feedback.due(GUILD, 10)):
+    while not fits(await scene.bot.store.feedback.due(GUILD, "zizou", 10)):
         pass
 
 

@@ -14,7 +14,7 @@ from clients.discord_bot.store.handled import Handled
 from clients.discord_bot.store.store import FILE, Store
 from tests.clients.discord_bot.fake_discord import ALICE, BOT, GUILD, LOUNGE, FakeDiscord, discord_running
 from tests.clients.discord_bot.scene import made_bot, online
-from tests.clients.stub_gateway import StubGateway, error_body, serving
+from tests.clients.stub_gateway import StubGateway, serving
 
 MENTION = f"<@{BOT}>"
 STREAMING = GuildSettings(streaming=True)
@@ -74,14 +74,16 @@ async def test_an_answer_that_breaks_off_becomes_an_apology(tmp_path: Path) -> N
     """Half an answer does not stay where people take it for a whole one."""
     async with (
         discord_running() as discord,
-        serving(StubGateway(failure=(503, error_body("no", "server_is_overloaded"), {}))) as gateway,
+        serving(StubGateway(answer=LONG, pause_s=0.1, breaks_after=6)) as gateway,
         made_bot(tmp_path, gateway.url) as bot,
         online(discord, gateway, bot),
     ):
         await bot.store.guilds.put(GUILD, STREAMING)
         await discord.say(f"{MENTION} and?")
-        [said] = await discord.said(1)
-        assert said["content"] in SENTENCES
+        await discord.until(lambda: any(said["content"] in SENTENCES for said in discord.spoken()))
+        [sent] = discord.sent
+        assert LONG.startswith(sent["content"])
+        assert len(discord.spoken()) == 1
 
 
 async def test_a_message_that_grew_goes_on_growing_after_a_restart(tmp_path: Path) -> None:

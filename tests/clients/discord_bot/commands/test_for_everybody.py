@@ -216,7 +216,7 @@ async def test_another_take_can_replace_the_first(scene: Scene) -> None:
     await scene.store.reactions.add(part.sent, "👍", BOB, NOW)
     await (await scene.discord.command("roll", replace=True, permissions=MEMBER)).answered()
     assert [message["content"] for message in scene.discord.spoken()] == ["ask Ravi"]
-    [told] = await scene.store.feedback.due(answer.guild, 5)
+    [told] = await scene.store.feedback.due(answer.guild, "zizou", 5)
     assert told.reactions == {"👍": 1}
 
 

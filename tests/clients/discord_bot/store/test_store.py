@@ -120,7 +120,7 @@ async def test_another_take_is_an_answer_of_its_own(store: Store) -> None:
     nonces = {part.nonce for take in (0, 1) for part in await store.answers.parts(5, take)}
     assert len(nonces) == 4
     assert max(map(len, nonces)) <= 25
-    assert [(told.take, told.sent) for told in await store.feedback.due(GUILD, 10)] == [(0, 50), (1, 60)]
+    assert [(told.take, told.sent) for told in await store.feedback.due(GUILD, "zizou", 10)] == [(0, 50), (1, 60)]
 
 
 def test_a_nonce_fits_discords_limit_for_the_largest_ids() -> None:
@@ -149,24 +149,24 @@ async def test_notices_are_known_as_such(store: Store) -> None:
 async def test_feedback_is_the_state_of_an_answer_and_is_told_until_it_arrived(store: Store) -> None:
     """New answers count, too; a person who reacts twice is one person; what changes while it is told is told again."""
     await sent_answer(store, 5, 50)
-    [new] = await store.feedback.due(GUILD, 10)
+    [new] = await store.feedback.due(GUILD, "zizou", 10)
     assert (new.sent, new.adapter, dict(new.reactions), new.people, new.reacted_at) == (50, "zizou@7", {}, 0, None)
     await store.feedback.told([new])
-    assert await store.feedback.due(GUILD, 10) == []
+    assert await store.feedback.due(GUILD, "zizou", 10) == []
     assert await store.reactions.add(50, "👍", BOB, 110.0)
     await store.reactions.add(50, "👍", BOB, 111.0)
     await store.reactions.add(51, "👍", BOB, 112.0)
     await store.reactions.add(51, "😂", BOB, 113.0)
     await store.reactions.add(51, "😂", CARA, 114.0)
-    [told] = await store.feedback.due(GUILD, 10)
+    [told] = await store.feedback.due(GUILD, "zizou", 10)
     assert (dict(told.reactions), told.people, told.reacted_at) == ({"👍": 1, "😂": 2}, 2, 114.0)
     await store.reactions.remove(51, "😂", CARA, 115.0)
     await store.feedback.told([told])
-    [again] = await store.feedback.due(GUILD, 10)
+    [again] = await store.feedback.due(GUILD, "zizou", 10)
     assert (dict(again.reactions), again.people) == ({"👍": 1, "😂": 1}, 1)
     await store.reactions.clear(50, 116.0)
     await store.reactions.clear(51, 116.0, emoji="😂")
-    [left] = await store.feedback.due(GUILD, 10)
+    [left] = await store.feedback.due(GUILD, "zizou", 10)
     assert (dict(left.reactions), left.people) == ({"👍": 1}, 1)
 
 
@@ -174,7 +174,7 @@ async def test_reactions_to_other_messages_count_for_nothing(store: Store) -> No
     """Nor to a guild's, by another guild's feedback."""
     assert not await store.reactions.add(77, "👍", BOB, 110.0)
     await sent_answer(store, 5, 50)
-    assert await store.feedback.due(GUILD + 1, 10) == []
+    assert await store.feedback.due(GUILD + 1, "zizou", 10) == []
 
 
 async def test_who_opts_out_is_in_nothing_that_is_kept(store: Store) -> None:
@@ -182,15 +182,15 @@ async def test_who_opts_out_is_in_nothing_that_is_kept(store: Store) -> None:
     await sent_answer(store, 5, 50, words=WORDS)
     await store.reactions.add(50, "👍", BOB, 110.0)
     await store.reactions.add(50, "👍", CARA, 110.0)
-    [before] = await store.feedback.due(GUILD, 10)
+    [before] = await store.feedback.due(GUILD, "zizou", 10)
     assert before.words == WORDS
     await store.feedback.told([before])
     assert await store.people.opt_out(BOB, 120.0)
-    [after] = await store.feedback.due(GUILD, 10)
+    [after] = await store.feedback.due(GUILD, "zizou", 10)
     assert (dict(after.reactions), after.people, after.words) == ({"👍": 1}, 1, None)
     assert not await store.reactions.add(50, "😂", BOB, 130.0)
     await sent_answer(store, 6, 60, words=WORDS)
-    assert all(told.words is None for told in await store.feedback.due(GUILD, 10))
+    assert all(told.words is None for told in await store.feedback.due(GUILD, "zizou", 10))
     assert await store.people.out_among([ALICE, BOB]) == {BOB}
     assert await store.people.opt_in(BOB)
     assert not await store.people.is_out(BOB)
@@ -238,7 +238,7 @@ async def test_a_guild_that_sent_the_bot_away_is_forgotten(store: Store) -> None
     await store.guilds.forget(GUILD)
     assert [link.guild for link in await store.links.all()] == [GUILD + 1]
     assert await store.guilds.settings(GUILD) == GuildSettings()
-    assert [told.words for told in await store.feedback.due(GUILD, 10)] == [None]
+    assert [told.words for told in await store.feedback.due(GUILD, "zizou", 10)] == [None]
     assert "sealed" not in repr(await store.links.of(GUILD + 1))
 
 
@@ -250,3 +250,27 @@ async def test_the_last_vote_of_a_person_counts(store: Store) -> None:
     await store.votes.put(Vote(9, CARA, GUILD, "zizou@7", "zizou@6", 2.0))
     assert await store.votes.tally(GUILD, "zizou@7", "zizou@6") == (1, 2)
     assert await store.votes.tally(GUILD + 1, "zizou@7", "zizou@6") == (0, 0)
+
+
+async def test_another_communitys_answers_are_not_told_to_this_one(store: Store) -> None:
+    """After a guild was linked anew, or where nobody knows the version."""
+    await sent_answer(store, 5, 50)
+    assert await store.feedback.due(GUILD, "greybeards", 10) == []
+    assert await store.feedback.due(GUILD, "zizo", 10) == []
+    assert len(await store.feedback.due(GUILD, "zizou", 10)) == 1
+
+
+async def test_what_is_old_is_forgotten_and_choices_stay(store: Store) -> None:
+    """With its reactions and its words; what is younger is still there."""
+    await sent_answer(store, 5, 50, words=WORDS)
+    await store.reactions.add(50, "👍", BOB, 110.0)
+    await store.people.opt_out(CARA, 90.0)
+    await store.guilds.put(GUILD, GuildSettings(learn=True))
+    await store.sweep(99.0)
+    assert await store.answers.of_sent(50) == answer(5)
+    await store.sweep(101.0)
+    assert await store.answers.of_sent(50) is None
+    assert not await store.reactions.add(50, "👍", BOB, 120.0)
+    assert await store.handled.of(5) is None
+    assert await store.people.is_out(CARA)
+    assert (await store.guilds.settings(GUILD)).learn
