@@ -21,8 +21,8 @@ TOKEN_COST = 2
 """What a token of an answer counts, in tokens of a prompt, where communities are compared."""
 SOON_S = 1.0
 """A request whose first token comes within it was served well."""
-PATIENCE = {"x-troupe-deadline-ms": "800"}
-"""What callers who want a first token within a second tell Troupe; the others do not know it."""
+PATIENCE = {"x-troupe-deadline-ms": "700"}
+"""What callers who want a first token within a second tell Troupe, which the engine needs the rest of; the others do not know it."""
 ZIPF_ADAPTERS, ZIPF_CALLERS = 16, 32
 OVERLOAD = "overload"
 

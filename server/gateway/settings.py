@@ -120,7 +120,7 @@ class GatewaySettings(BaseSettings):
     """Requests that may wait for their turn at the engine at once."""
     max_waiting_each: int | None = Field(default=None, ge=1)
     """Of one community; None for what the others leave it."""
-    longest_swap: float = Field(default=1.0, ge=0.2, allow_inf_nan=False)
+    longest_swap: float = Field(default=2.0, ge=0.2, allow_inf_nan=False)
     """The longest that an adapter without a slot waits before another one's is freed for it, however dear that is."""
     reserved_seconds: float = Field(default=60.0, ge=0, allow_inf_nan=False)
     """Engine time that is set aside of a budget for a request until it has ended, where an engine-second has a price."""

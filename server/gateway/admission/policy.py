@@ -51,7 +51,7 @@ class Bounds:
     waiting_each: int | None = None
     """Of one; None: only what the others leave it."""
     shortest_swap: float = 0.2
-    longest_swap: float = 1.0
+    longest_swap: float = 2.0
     """How long an adapter without a slot waits before one is drained for it: the first where that costs nothing, the second at most."""
 
     def __post_init__(self) -> None:
