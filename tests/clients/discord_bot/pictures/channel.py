@@ -9,6 +9,7 @@ from tests.clients.discord_bot.pictures.drawing import ACCENT, GREY, INK, LINE, 
 
 WIDTH, LEFT, SIZE, STEP = 720, 72, 14.0, 21
 _STYLED = re.compile(r"(\*\*.+?\*\*|`.+?`)")
+_CHANNEL = re.compile(r"<#\d+>")
 _MOMENT = re.compile(r"<t:\d+:R>")
 _COLOURS = {"Alice": "#db2777", "Bob": "#0d9488"}
 EPHEMERAL = 64
@@ -102,7 +103,7 @@ def _form(drawing: Drawing, form: Form, y: float) -> float:
 
 def _text(drawing: Drawing, text: str, y: float) -> float:
     """The paragraphs of a message; the place below them."""
-    for paragraph in _MOMENT.sub("`in a while`", text).split("\n"):
+    for paragraph in _CHANNEL.sub("**#lounge**", _MOMENT.sub("`in a while`", text)).split("\n"):
         quoted = paragraph.startswith("> ")
         left = LEFT + (14 if quoted else 0)
         for line in _lines(paragraph.removeprefix("> "), WIDTH - left - 24):
