@@ -1,5 +1,7 @@
 """What admission does for callers, in front of a model of vLLM's scheduler: plain vLLM and the gate under the same load."""
 
+from statistics import fmean
+
 import pytest
 
 from server.gateway.admission.policy import Admission, Bounds
@@ -30,10 +32,10 @@ def test_a_community_with_many_callers_gets_no_more_than_one_with_few() -> None:
 @pytest.mark.parametrize(("seats", "slots"), [(8, 2), (8, 4), (16, 4)])
 def test_many_adapters_on_few_slots_cost_no_throughput(seats: int, slots: int) -> None:
     """Swaps come only as often as they are worth it, and the adapter that waits longest waits less than before."""
-    direct = run(zipf, gate=False, seats=seats, slots=slots, seconds=60.0)
-    gated = run(zipf, gate=True, seats=seats, slots=slots, seconds=60.0)
-    assert gated.tokens_a_second > 0.95 * direct.tokens_a_second
-    assert gated.worst_mean() < direct.worst_mean()
+    direct = [run(zipf, gate=False, seats=seats, slots=slots, seconds=60.0, seed=seed) for seed in range(3)]
+    gated = [run(zipf, gate=True, seats=seats, slots=slots, seconds=60.0, seed=seed) for seed in range(3)]
+    assert fmean(each.tokens_a_second for each in gated) > 0.95 * fmean(each.tokens_a_second for each in direct)
+    assert fmean(each.worst_mean() for each in gated) < fmean(each.worst_mean() for each in direct)
 
 
 def test_overload_is_refused_and_what_is_served_is_served_in_time() -> None:
