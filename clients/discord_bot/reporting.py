@@ -79,7 +79,7 @@ def feedback_of(told: Told) -> Feedback:
         sent_at=_moment(told.sent_at),
         reactions=told.reactions,
         people=told.people,
-        reacted_at=None if told.reacted_at is None else _moment(told.reacted_at),
+        reacted_at=_moment(told.changed_at),  # of the state: of reactions that were taken back none is left to ask
         context=None if words is None else words.context,
         reply=None if words is None else words.reply,
         authors=None if words is None else [str(person) for person in words.people],

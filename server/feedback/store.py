@@ -1,22 +1,23 @@
 """Answers that people saw, in SQL: put, counted, and read by the factory. Knows the tables, and nothing of who may ask."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Row, case, delete, func, insert, select, text
+from sqlalchemy import Row, case, delete, func, insert, select
+from sqlalchemy import text as sql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.registry.database import Database
 from server.accounts.schema_feedback import answers, people
-from server.feedback.answer import DAY_MS, WINDOW_MS, Answer
+from server.feedback.answer import DAY_MS, WINDOW_MS, Answer, Text
 from server.feedback.consent import AT_ONCE, refused
 
 KEPT_MS = 400 * DAY_MS
 """Older answers are forgotten."""
 
-_PUT = text("""
+_PUT = sql("""
 INSERT INTO feedback_answers
     (community, message_id, adapter, context_hash, sent_ms, changed_ms, reactions, reward, counted, context, reply)
 VALUES (:community, :message_id, :adapter, :context_hash, :sent_ms, :changed_ms, :reactions, :reward, :reward, :context, :reply)
@@ -68,11 +69,17 @@ class FeedbackStore:
         """Note the present state of these answers; the same twice is once."""
         # Who brings a text takes turns with those who say no: none may slip in while its people are looked up.
         open_one = self._database.writing if any(answer.text for answer in said) else self._database.noting
-        untold = 0
         async with open_one() as connection:
-            for answer in sorted(said, key=lambda each: each.message_id):  # in one order, so that no two wait for each other
-                untold += await _put(connection, community, answer)
-        return Kept(len(said), untold)
+            named = {person for answer in said if answer.text is not None for person in answer.text.people}
+            out = await refused(connection, community, named)
+            held = await _changes(connection, community, [answer.message_id for answer in said])
+            # Several states of one answer follow each other; and all are in one order, so that no two who write wait for each other.
+            ordered = sorted(said, key=lambda each: (each.message_id, each.changed_ms))
+            new = [answer for answer in ordered if answer.changed_ms >= held.get(answer.message_id, 0)]
+            last = {answer.message_id: answer.text for answer in new}
+            told = {name: text for name, text in last.items() if text is not None and out.isdisjoint(text.people)}
+            await _put(connection, community, new, told)
+        return Kept(len(said), sum(answer.text is not None and not out.isdisjoint(answer.text.people) for answer in said))
 
     async def tallies(self, community: str, *, threshold: int, now_ms: int) -> list[Tally]:
         """Of each version that has answers. `threshold`: how many people make a banger."""
@@ -117,12 +124,28 @@ class FeedbackStore:
             return (await connection.execute(delete(answers).where(answers.c.sent_ms < now_ms - KEPT_MS))).rowcount
 
 
-async def _put(connection: AsyncConnection, community: str, answer: Answer) -> int:
-    """Whether its text had to be left out."""
-    said = answer.text
-    untold = said is not None and bool(await refused(connection, community, said.people))
-    kept = None if untold else said
-    row = {
+async def _changes(connection: AsyncConnection, community: str, messages: Sequence[str]) -> dict[str, int]:
+    """When what is known of them was so."""
+    mine = (answers.c.community == community, answers.c.message_id.in_(messages))
+    rows = await connection.execute(select(answers.c.message_id, answers.c.changed_ms).where(*mine))
+    return {row.message_id: row.changed_ms for row in rows}
+
+
+async def _put(connection: AsyncConnection, community: str, new: Sequence[Answer], texts: Mapping[str, Text]) -> None:
+    """A few statements, however many answers: the requests' ledger waits for its turn meanwhile."""
+    if not new:
+        return
+    await connection.execute(_PUT, [_row(community, answer, texts.get(answer.message_id)) for answer in new])
+    mine = (people.c.community == community, people.c.message_id.in_([answer.message_id for answer in new]))
+    await connection.execute(delete(people).where(*mine))
+    named = [(message, person) for message, said in texts.items() for person in sorted(said.people)]
+    rows = [{"community": community, "person": person, "message_id": message} for message, person in named]
+    if rows:
+        await connection.execute(insert(people), rows)
+
+
+def _row(community: str, answer: Answer, said: Text | None) -> dict[str, Any]:
+    return {
         "community": community,
         "message_id": answer.message_id,
         "adapter": answer.adapter,
@@ -131,16 +154,10 @@ async def _put(connection: AsyncConnection, community: str, answer: Answer) -> i
         "changed_ms": answer.changed_ms,
         "reactions": json.dumps(dict(answer.reactions), ensure_ascii=False),
         "reward": answer.reward,
-        "context": None if kept is None else json.dumps([asdict(turn) for turn in kept.context], ensure_ascii=False),
-        "reply": None if kept is None else kept.reply,
+        "context": None if said is None else json.dumps([asdict(turn) for turn in said.context], ensure_ascii=False),
+        "reply": None if said is None else said.reply,
         "window": WINDOW_MS,
     }
-    if (await connection.execute(_PUT, row)).rowcount:
-        mine = (people.c.community == community, people.c.message_id == answer.message_id)
-        await connection.execute(delete(people).where(*mine))
-        for person in sorted(kept.people) if kept is not None else ():
-            await connection.execute(insert(people).values(community=community, person=person, message_id=answer.message_id))
-    return int(untold)
 
 
 async def _people(connection: AsyncConnection, community: str, messages: Sequence[str]) -> dict[str, list[str]]:

@@ -144,12 +144,18 @@ class Directory:
         return community in self._known().versions
 
     def plan(self, community: str) -> dict[str, Any]:
-        """Which versions answer for it, and how many percent of what asks for live the canary is to have. Raises RegistryUnavailable."""
+        """Which versions answer for it, if they can, and how many percent of what asks for live the canary is to have.
+
+        Raises RegistryUnavailable.
+        """
         snapshot = self._known()
-        live, canary = snapshot.pointers(community).get(LIVE), snapshot.canary(community)
-        shown = {LIVE: live, CANARY: canary}
-        named = {alias: None if at is None else str(ModelRef(community, version=at.version)) for alias, at in shown.items()}
-        return {**named, "share": 0.0 if canary is None else canary.share}
+        live, pointer = None, snapshot.canary(community)
+        with suppress(UnknownModel):
+            found = snapshot.resolve(ModelRef(community))
+            live = found if self.is_served(found) else None
+        canary = self._canary(snapshot, community, None)
+        named = {alias: None if manifest is None else str(manifest.ref) for alias, manifest in ((LIVE, live), (CANARY, canary))}
+        return {**named, "share": pointer.share if pointer is not None and canary is not None else 0.0}
 
     def is_served(self, manifest: Manifest) -> bool:
         return manifest.state is State.PUBLISHED and manifest.base_fingerprint == self._base_fingerprint

@@ -79,7 +79,7 @@ class CanaryKeeper:
 
     async def _judge(self, trial: Trial, agreed: Agreed) -> None:
         standing = await read_standing(self._feedback, trial, agreed, now_ms=self._now_ms)
-        decision = await asyncio.to_thread(decide, agreed.policy, standing, began_ms=trial.began_ms, now_ms=self._now_ms)
+        decision = decide(agreed.policy, standing, began_ms=trial.began_ms, now_ms=self._now_ms)
         if decision is None or not await self._trials.take(trial, now_ms=self._now_ms):
             return
         outcome, why = await self._carry_out(trial, decision)

@@ -8,9 +8,9 @@ from adapters.conversation import Turn, to_chat
 from adapters.curation.context import ANSWERS_NOBODY, MISSING, Scene, Windows, people_in, visible
 from adapters.curation.recipe import CurationRecipe
 from adapters.sources.message import Mention, Message
-from clients.discord_bot.bot import LOOK_BACK
 from clients.discord_bot.context import conversation
 from clients.discord_bot.heard import Heard
+from clients.discord_bot.hearing import LOOK_BACK
 from tests.adapters.curation.world import Said, said
 
 RECIPE = CurationRecipe()
@@ -183,6 +183,6 @@ def test_the_bot_sees_what_was_learnt(lines: list[tuple[str, int | None]]) -> No
         chain.append(heard[link.reply_to])
         link = talk[link.reply_to - 1]
     recent = [heard[number] for number in range(max(1, asked.id - LOOK_BACK), asked.id)]
-    seen = conversation(heard[asked.id], chain, recent, my_name="me")
+    seen = [Turn(each.author, each.text, each.is_self) for each in conversation(heard[asked.id], chain, recent)]
     learnt = [Turn(each.author, each.text, each.author_id == target.author_id) for each in found.screen]
     assert to_chat(seen) == to_chat(learnt)

@@ -70,6 +70,20 @@ async def test_every_answer_is_told_with_its_version_and_then_its_reactions(scen
     assert len(scene.gateway.fed) == 2
 
 
+async def test_a_reaction_that_is_taken_back_is_a_later_state(scene: Scene) -> None:
+    """Or the gateway would take what it was told before for the newer one."""
+    said = await _answered(scene)
+    await scene.discord.react(said, "👍", who=ALICE)
+    await _until(scene, lambda due: due and due[0].people == 1)
+    await _told(scene)
+    await scene.discord.react(said, "👍", who=ALICE, removed=True)
+    await _until(scene, lambda due: due and due[0].people == 0)
+    await _told(scene)
+    with_it, without = scene.gateway.fed
+    assert (with_it["people"], without["people"]) == (1, 0)
+    assert without["reacted_at"] > with_it["reacted_at"]
+
+
 async def test_what_a_deaf_gateway_missed_is_told_again(scene: Scene) -> None:
     """Nothing is lost, and the bot lives on."""
     said = await _answered(scene)

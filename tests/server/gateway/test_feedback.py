@@ -156,6 +156,9 @@ async def test_the_plan_follows_the_aliases(fresh: Stage) -> None:
     await admin(fresh, "PUT", f"{ROOT}/communities/zizou/canary", json={"confidence": 0.9})
     plan = (await fresh.http.get(FEEDBACK, headers=key)).json()["communities"]["zizou"]
     assert plan == {"live": "zizou@1", "canary": "zizou@2", "share": 10.0, "decided_by_reactions": True}
+    await fresh.http.post(f"{ROOT}/communities/zizou/adapters/2/quarantine", json={"reason": "odd"}, headers=ADMIN)
+    plan = (await fresh.http.get(FEEDBACK, headers=key)).json()["communities"]["zizou"]
+    assert (plan["canary"], plan["share"]) == (None, 0.0)  # nobody is sent to one that is not served
     every = await fresh.http.get(FEEDBACK, headers=CHAT)
     assert (every.status_code, every.json()["error"]["param"]) == (400, "community")
 
