@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from clients.cli.dialogue import Dialogue, Line
+from clients.cli.terminal import printable
 from clients.errors import TroupeError
 
 NOBODY = "you"
@@ -77,7 +78,7 @@ def _as_markdown(dialogue: Dialogue, now: datetime) -> str:
     if dialogue.system:
         said.append(f"*{dialogue.system}*")
     said += [f"**{line.author or NOBODY}:** {line.text}" for line in dialogue.lines]
-    return "\n\n".join(said) + "\n"
+    return printable("\n\n".join(said)) + "\n"  # somebody will `cat` it
 
 
 _FORMS = {".md": _as_markdown, ".markdown": _as_markdown, ".json": _as_json}

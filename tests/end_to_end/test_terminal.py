@@ -60,6 +60,17 @@ def test_the_list_tells_what_answers(stack: Stack, tmp_path: Path) -> None:
     assert (listed["zizou"]["adapter"], listed["base"]["adapter"]) == ("zizou@1", None)
 
 
+def test_the_line_that_the_list_ends_with_is_enough_for_openais_sdk(stack: Stack, tmp_path: Path) -> None:
+    """Pasted into a shell as it is."""
+    line = _troupe(stack, tmp_path, "models", "--long").stdout.splitlines()[-1].partition(": ")[2]
+    program = "from openai import OpenAI; m = [{'role': 'user', 'content': 'who wins?'}]; c = OpenAI().chat.completions"
+    call = f"{program}; print(c.create(model='zizou', messages=m, max_tokens=20).choices[0].message.content)"
+    environment = {**stack.environment(), "TROUPE_API_KEY": API_KEY}
+    pasted = ["bash", "-c", f'{line}; exec {sys.executable} -c "{call}"']
+    done = subprocess.run(pasted, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, bool(done.stdout.strip())) == (0, True), done.stderr
+
+
 @pytest.mark.parametrize("how", [(), ("--responses",)])
 def test_simonws_llm_is_answered(stack: Stack, tmp_path: Path, how: tuple[str, ...]) -> None:
     """Unmodified, by the address and the key alone."""

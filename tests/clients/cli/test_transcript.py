@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.cli.dialogue import Dialogue
+from clients.cli.dialogue import Dialogue, Line
 from clients.cli.transcript import NotSaved, load, save
 
 NOW = datetime(2026, 11, 21, 20, 15, tzinfo=UTC)
@@ -31,6 +31,13 @@ def test_a_page_for_people_says_who_said_what(dialogue: Dialogue, tmp_path: Path
     )
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_page_cannot_steer_the_terminal_that_shows_it(tmp_path: Path) -> None:
+    """What a model wrote is text."""
+    dialogue = Dialogue("zizou", lines=[Line(1, "", "q"), Line(2, "zizou", "\x1b]0;title\x07gotcha", is_self=True)])
+    save(dialogue, tmp_path / "chat.md", NOW)
+    assert "\x1b" not in (tmp_path / "chat.md").read_text()
 
 
 def test_what_was_saved_as_json_can_be_gone_on_with(dialogue: Dialogue, tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""simonw's `llm`, unmodified, on the real gateway with a stand-in for its engine: a terminal that knows nothing of Troupe."""
+"""Programs that know nothing of Troupe, unmodified, on the real gateway with a stand-in for its engine: simonw's `llm`, openai's SDK.
+
+What they are told is what `troupe models --long` says: an address and a key.
+"""
 
 import asyncio
 import json
@@ -11,6 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from server.gateway.settings import GatewaySettings
+from tests.clients.cli.shell import Shell
 from tests.server.gateway.stage import CHAT_KEY, CONTEXT, Stage, open_stage, read_tiny_base
 
 Llm = Callable[..., Awaitable[tuple[int, str, str]]]
@@ -85,3 +89,19 @@ async def test_a_configured_model_is_ours(llm: Llm, stage: Stage, tmp_path: Path
     )
     out, err = await process.communicate()
     assert (process.returncode, bool(out.strip())) == (0, True), err
+
+
+async def test_the_line_that_we_print_is_enough_for_openais_sdk(stage: Stage, tmp_path: Path) -> None:
+    """Pasted into a shell as it is, a program of two lines finds its way."""
+    shell = Shell(f"http://127.0.0.1:{stage.port}", tmp_path)
+    listed = await shell.pipe("models", "--long", more={"TROUPE_API_KEY": CHAT_KEY})
+    line = listed.stdout.splitlines()[-1].partition(": ")[2]
+    program = "from openai import OpenAI; print(OpenAI().responses.create(model='zizou', input='who wins?').output_text)"
+    process = await asyncio.create_subprocess_exec(
+        *("bash", "-c", f'{line}; exec {sys.executable} -c "{program}"'),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=os.environ | {"TROUPE_API_KEY": CHAT_KEY},
+    )
+    out, err = await process.communicate()
+    assert (process.returncode, bool(out.strip())) == (0, True), err.decode()
