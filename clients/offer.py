@@ -18,7 +18,7 @@ class Offer:
     """How the conversations were rendered that it was trained on; see `adapters.conversation.RENDERER`. None where nobody knows."""
     canary: int | None = None
     """The version that is tried out beside it."""
-    canary_share: int = 0
+    canary_share: float = 0.0
     """Per cent of the conversations that the canary answers."""
     learnt: int | None = None
     """From how many examples: what people liked, each after what was said before it. None where nobody knows."""
@@ -47,7 +47,7 @@ def read_offer(entry: Mapping[str, Any]) -> Offer:
         published_at=_text(entry.get("published_at")),
         renderer=_text(entry.get("renderer")),
         canary=version if isinstance(version, int) else None,
-        canary_share=share if isinstance(share, int) else 0,
+        canary_share=share if isinstance(share, int | float) else 0.0,
         learnt=examples if isinstance(examples, int) else None,
     )
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -86,3 +87,13 @@ def seconds_in(header: str | None) -> float | None:
 def is_local(url: str) -> bool:
     """Whether it is this very machine, before which no proxy may stand."""
     return urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
+
+
+def needs_no_lookup(url: str) -> bool:
+    """Whether the address is a number, or this machine's."""
+    host = urlsplit(url).hostname or ""
+    try:
+        ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return True

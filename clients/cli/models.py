@@ -44,7 +44,7 @@ def table_of(offers: Sequence[Offer]) -> Table:
     for heading in ("model", "answers", "canary", "published", "rendered as"):
         table.add_column(heading, overflow="fold")
     for offer in offers:
-        canary = f"{offer.name}@{offer.canary} ({offer.canary_share} %)" if offer.canary is not None else ""
+        canary = f"{offer.name}@{offer.canary} ({offer.canary_share:g} %)" if offer.canary is not None else ""
         table.add_row(offer.name, offer.adapter or "", canary, (offer.published_at or "")[:10], offer.renderer or "")
     return table
 

@@ -10,9 +10,11 @@ from clients.api import Troupe
 from clients.cli.remembered import RememberedModels
 from clients.errors import TroupeError
 from clients.settings import read_settings
+from clients.wire import needs_no_lookup
 
 COMPLETION_S = 0.1
-"""Who presses Tab waits for a gateway no longer than this."""
+"""Who presses Tab waits for a gateway no longer than this. One whose name must be looked up first is not asked at all, for nothing can
+end a lookup: the names are those that `chat`, `models` and `doctor` saw last."""
 
 
 def known_models(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -21,11 +23,10 @@ def known_models(context: click.Context, parameter: click.Parameter, incomplete:
         settings = read_settings(url=context.params.get("url"))
         remembered = RememberedModels(settings)
         names = remembered.fresh()
-        if names is None:
+        if names is None and needs_no_lookup(settings.url):
             with suppress(TroupeError, TimeoutError):
                 asyncio.run(_remember(Troupe(settings.url, settings.chat_key()), remembered))
-            names = remembered.any()
-        return [name for name in names if name.startswith(incomplete)]
+        return [name for name in names or remembered.any() if name.startswith(incomplete)]
     return []
 
 

@@ -12,7 +12,7 @@ TOLD = {
     "adapter": "zizou@7",
     "published_at": "2026-11-21T20:00:00+00:00",
     "renderer": "turns-1",
-    "canary": {"version": 8, "share": 10},
+    "canary": {"version": 8, "share": 12.5},
     "learnt": {"examples": 2166, "trained_at": None},
 }
 
@@ -20,7 +20,7 @@ TOLD = {
 def test_an_entry_of_ours_tells_the_version_and_its_canary() -> None:
     """Everything by which the same community can be asked is a model string."""
     offer = read_offer(TOLD)
-    assert offer == Offer("zizou", "zizou@7", "2026-11-21T20:00:00+00:00", "turns-1", 8, 10, 2166)
+    assert offer == Offer("zizou", "zizou@7", "2026-11-21T20:00:00+00:00", "turns-1", 8, 12.5, 2166)
     assert offer.strings == ("zizou", "zizou@7", "zizou@canary", "zizou@8")
 
 

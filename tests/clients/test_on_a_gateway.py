@@ -91,3 +91,18 @@ async def test_feedback_consent_and_the_plan(asleep: Stage) -> None:
             await troupe.send_feedback([Feedback("1", "nobody@1", "ab" * 32, now)])
     (kept,) = await FeedbackStore(asleep.books.database).tallies("zizou", threshold=2, now_ms=round(now.timestamp() * 1000))
     assert (kept.answers, kept.waiting, kept.reacted) == (2, 2, 1)
+
+
+async def test_the_list_of_models_tells_what_answers(asleep: Stage) -> None:
+    """Versions, and which one is tried out on how many."""
+    await asleep.memory.canary("zizou", 2, share=12.5)
+    async with Troupe(f"http://127.0.0.1:{asleep.port}", CHAT_KEY) as troupe, asyncio.timeout(20):
+        while (offers := {offer.name: offer for offer in await troupe.offers()})["zizou"].canary is None:  # noqa: ASYNC110 (the gateway looks again)
+            await asyncio.sleep(0.005)
+        status, version = await troupe.status(), await troupe.version()
+    zizou, base = offers["zizou"], offers["base"]
+    assert (zizou.adapter, zizou.canary, zizou.canary_share) == ("zizou@1", 2, 12.5)
+    assert zizou.strings == ("zizou", "zizou@1", "zizou@canary", "zizou@2")
+    assert zizou.published_at is not None
+    assert (base.adapter, base.strings) == (None, ("base",))
+    assert (status.engine, status.clock is not None, version is not None) == (EngineState.ASLEEP, True, True)

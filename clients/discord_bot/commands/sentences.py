@@ -115,10 +115,10 @@ NOT_YOUR_COMPARISON = "Whoever asked for this ends it, or somebody who manages t
 OUT_CANNOT_VOTE = "You opted out, so what you think of my answers is not kept. `/optin` undoes it."
 
 
-def persona(model: str, adapter: str | None, canary: int | None, share: int) -> str:
+def persona(model: str, adapter: str | None, canary: int | None, share: float) -> str:
     lines = [f"I speak as **{adapter or model}** here{' (whatever is live)' if '@' not in model else ''}."]
     if canary is not None:
-        tried = f"answers {share} % of the conversations" if share else "answers when it is chosen"
+        tried = f"answers {share:g} % of the conversations" if share else "answers when it is chosen"
         lines.append(f"Version {canary} is being tried out as the canary: it {tried}.")
     return "\n".join(lines)
 

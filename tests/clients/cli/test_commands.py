@@ -23,7 +23,7 @@ async def test_models_long_tells_what_a_key_may_know(stub: StubGateway, shell: S
         "adapter": "zizou@7",
         "renderer": "turns-1",
         "published_at": "2026-11-20T10:00:00+00:00",
-        "canary": {"version": 8, "share": 10},
+        "canary": {"version": 8, "share": 10.0},
     }
     lines = (await shell.run("models", "--long")).stdout.splitlines()
     assert lines[3].split() == ["zizou", "zizou@7", "zizou@8", "(10", "%)", "2026-11-20", "turns-1"]

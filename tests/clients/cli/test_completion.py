@@ -13,9 +13,10 @@ import pytest
 from clients.cli.remembered import FRESH_S, RememberedModels
 from clients.offer import Offer
 from clients.settings import ClientSettings
+from clients.wire import needs_no_lookup
 from tests.clients.cli.pseudo_terminal import opened
 from tests.clients.cli.shell import Shell
-from tests.clients.stub_gateway import StubGateway
+from tests.clients.stub_gateway import KEY, StubGateway
 
 CANARY = {"adapter": "zizou@7", "canary": {"version": 8, "share": 10}}
 IMPORTED = """
@@ -61,6 +62,27 @@ async def test_a_gateway_that_is_slow_or_away_holds_nobody_up(stub: StubGateway,
     stub.hold.set()
     assert await _completed(shell, "ask", "z", TROUPE_URL="http://127.0.0.1:1") == []
     assert await _completed(shell, "ask", "z", TROUPE_API_KEY="wrong") == []
+
+
+@pytest.mark.parametrize(
+    ("url", "needs_none"),
+    [
+        ("http://127.0.0.1:8000", True),
+        ("http://[::1]:8000", True),
+        ("http://localhost:8000", True),
+        ("http://192.0.2.7", True),
+        ("https://troupe.example", False),
+    ],
+)
+def test_a_name_is_not_looked_up_while_somebody_waits(url: str, needs_none: bool) -> None:
+    """A lookup that hangs cannot be ended."""
+    assert needs_no_lookup(url) == needs_none
+
+
+async def test_a_gateway_with_a_name_is_completed_from_memory(stub: StubGateway, shell: Shell) -> None:
+    """Nobody is asked."""
+    RememberedModels(ClientSettings(url="http://troupe.invalid", api_key=KEY, home=shell.home), lambda: 0.0).keep([Offer("zizou")])
+    assert await _completed(shell, "ask", "z", TROUPE_URL="http://troupe.invalid") == ["zizou"]
 
 
 async def test_names_of_one_key_are_not_offered_to_another(stub: StubGateway, shell: Shell) -> None:
