@@ -146,7 +146,7 @@ class Troupe:
         return Status(response.status_code == HTTPStatus.OK, body if isinstance(body, dict) else {}, clock_of(response))
 
     async def version(self) -> str | None:
-        """The gateway's own version; None from a server that does not tell."""
+        """Which version of the API the gateway speaks; None from a server that does not tell."""
         body = json_of(await self._send("GET", "/openapi.json"))
         told = body.get("info") if isinstance(body, dict) else None
         version = told.get("version") if isinstance(told, dict) else None

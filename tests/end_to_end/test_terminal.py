@@ -51,7 +51,7 @@ def test_the_doctor_finds_nothing(stack: Stack, tmp_path: Path) -> None:
     done = _troupe(stack, tmp_path, "doctor", "--ask", "zizou", "--json")
     found = {each["what"]: each for each in json.loads(done.stdout)}
     assert done.returncode == 0, found
-    assert [found[what]["health"] for what in ("gateway", "engine", "models", "answer")] == ["well"] * 4
+    assert [found[what]["health"] for what in ("gateway", "versions", "clock", "engine", "models", "answer")] == ["well"] * 6
 
 
 def test_the_list_tells_what_answers(stack: Stack, tmp_path: Path) -> None:

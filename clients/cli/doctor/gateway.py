@@ -12,6 +12,8 @@ from clients.errors import TroupeError
 from clients.offer import Offer
 from clients.settings import ClientSettings
 
+API = "v1"
+"""What this program speaks, as the gateway's document of its API names it."""
 QUESTION = "Say one word."
 ANSWER_TOKENS = 16
 
@@ -43,15 +45,12 @@ async def look_at_gateway(
 
 
 def look_at_version(there: str | None, here: str) -> Finding:
+    """`there` is the version of the gateway's API, `here` that of this program."""
     if there is None:
-        return skipped("versions", f"troupe {here}; what answers does not tell its own")
-    if there != here:
-        return odd(
-            "versions",
-            f"troupe {here} here, {there} at the gateway",
-            "If something does not work, bring the older one up to date.",
-        )
-    return well("versions", f"troupe {here}, here and there")
+        return skipped("versions", f"troupe {here}; what answers does not tell which API it speaks")
+    if there != API:
+        return odd("versions", f"troupe {here} speaks {API}, the gateway {there}", "Bring the older of the two up to date.")
+    return well("versions", f"troupe {here}; the gateway speaks {there}, too")
 
 
 def look_at_engine(status: Status) -> Finding:
