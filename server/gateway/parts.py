@@ -90,14 +90,11 @@ def make_parts(
     directory = Directory(registry, base_fingerprint=base.fingerprint, started=int(time.time()))
     lives = Lives(books.lives, engine="remote" if settings.engine_url else "local", clock_ns=books.clock_ns)
     metrics = _metrics(fleet, directory, gate, books, lives)
-    upstream = Upstream(
-        connect_timeout=settings.connect_timeout, stall_timeout=settings.stall_timeout, answer_timeout=settings.answer_timeout
-    )
+    upstream = _upstream(settings)
     loader = Loader(fleet, upstream, metrics)
     trial = Trial(gate, fleet, upstream, deadline=settings.deadline)
     moves = Moves(registry, directory, trial, loader, metrics, base=base, max_rank=max_rank)
-    feedback, trials = FeedbackStore(books.database), TrialStore(books.database)
-    meter = PromptMeter(base.path)
+    feedback, trials, meter = FeedbackStore(books.database), TrialStore(books.database), PromptMeter(base.path)
     apis = build_apis(base.vocab_size, no_tools=_why_no_tools(settings, meter))
     metering = Metering(books, life=lives.life, refused=metrics.note_refusal, reserved_ms=round(settings.reserved_seconds * 1000))
     endpoint = partial(
@@ -135,6 +132,10 @@ def make_parts(
         apis=apis,
         endpoints={api.path: endpoint(api) for api in apis},
     )
+
+
+def _upstream(settings: GatewaySettings) -> Upstream:
+    return Upstream(connect_timeout=settings.connect_timeout, stall_timeout=settings.stall_timeout, answer_timeout=settings.answer_timeout)
 
 
 def configured_keys(settings: GatewaySettings) -> list[ConfiguredKey]:

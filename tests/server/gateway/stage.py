@@ -5,7 +5,7 @@ import contextlib
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -239,8 +239,7 @@ async def open_stage(
 
     The fleet's time stands still unless a test moves it.
     """
-    memory = MemoryRegistry()
-    entries = populate(memory, base)
+    entries = populate(memory := MemoryRegistry(), base)
     path, scratch = folder / "engine.sock", folder / "scratch"
     scratch.mkdir()
     listener, speaks = _listener(), asyncio.Event()
@@ -271,8 +270,7 @@ async def open_stage(
         )
         server = Server(server_config(app, settings), gate=gate, fleet=fleet, drain_timeout=settings.drain_timeout)
         async with _serving(server, listener) as serving, _callers(port) as (http, sdk):
-            names = [text for each in entries[:4] for text in (each.engine_name, each.digest[7:])]
-            hidden = (*names, ENGINE_KEY, str(folder), str(base.path), "vllm.", "/srv/secret")
+            hidden = _hidden(entries[:4], folder, base)
             stage = Stage(
                 scratch, port, server, serving, fake, speaks, engine, fleet, manual, used, memory, table, opened, base, http, sdk, hidden
             )
@@ -282,6 +280,12 @@ async def open_stage(
         assert (engine.alive, engine.closed, engine.broken) == (False, True, [])
         assert (fleet.waiting, fleet.in_flight) == (0, 0)
         assert list(scratch.iterdir()) == []
+
+
+def _hidden(entries: Sequence[Manifest], folder: Path, base: Base) -> tuple[str, ...]:
+    """What no caller may ever read."""
+    names = [text for each in entries for text in (each.engine_name, each.digest[7:])]
+    return (*names, ENGINE_KEY, str(folder), str(base.path), "vllm.", "/srv/secret")
 
 
 def _listener() -> socket.socket:
