@@ -3,7 +3,7 @@
 | level  | leaves out |
 |--------|------------|
 | off    | nothing |
-| mild   | slurs, invitations to other servers; a link that hides behind other words shows where it leads |
+| mild   | slurs, telling people to kill themselves, invitations to other servers; a link behind other words shows where it leads |
 | strict | also swearing, what is sexual, and every link |
 
 Words are found also in capitals, bold, drawn out, spelt with blanks, with figures for letters and in foreign letters that look the
@@ -24,6 +24,10 @@ _SPELT_FROM = 4
 """Letters of a word that is also looked for with something between them; shorter ones come about in any list."""
 _DRAWN_OUT = 8
 """Times that a letter may stand once more; without an end, a text of one letter would take seconds."""
+
+_TO_DEATH = ("kys", *(f"{verb} {whom}" for verb in ("kill", "hang", "neck", "shoot", "unalive") for whom in ("yourself", "urself")))
+_SPARED = ("cum laude", "moby dick", "dick tracy", "dick cheney", "van dick")
+"""Of swearing."""
 
 _LETTER_LIKE = str.maketrans("аеорсхіѕјԁһӏкмтβαεορτικν", "aeopcxisjdhlkmtbaeoptikv")
 _FIGURES = {"a": "a4@", "b": "b8", "e": "e3", "g": "g9", "i": "i1!", "l": "l1", "o": "o0", "s": "s5$", "t": "t7+"}
@@ -48,15 +52,16 @@ class Filter:
     """Make one at the start: its patterns are long."""
 
     def __init__(self) -> None:
-        self._slurs = _Words(slurs(), spared=harmless())
-        self._strict = _Words((*slurs(), *swearwords()), spared=harmless())
+        mild = (*slurs(), *_TO_DEATH)
+        self._mild = _Words(mild, spared=harmless())
+        self._strict = _Words((*mild, *swearwords()), spared=(*harmless(), *_SPARED))
 
     def clean(self, text: str, level: Level) -> Filtered:
         """The text without what `level` leaves out, `LEFT_OUT` in its places."""
         if level is Level.OFF:
             return Filtered(text)
         shown = _HIDDEN_LINK.sub(r"\1 (\2)", text)
-        words = self._strict if level is Level.STRICT else self._slurs
+        words = self._strict if level is Level.STRICT else self._mild
         spans = words.spans(shown) + [found.span() for found in _INVITATION.finditer(shown)]
         if level is Level.STRICT:
             spans += [found.span() for found in _LINK.finditer(shown)]

@@ -6,14 +6,14 @@ Swearing and what is sexual, in a few languages, as people write it; `adapters.s
 from adapters.slurs import unpacked
 
 _SWEARWORDS = (
-    "eNpdVEuy2zgM3PMU72qwBIu0KFJFkHHZu5mpVDapyjmye6l8Z7LIwnMA+UbTAOX3UrNwd4MiiQ8BU6LoKDVxVGTwMQ9+V7dvg+eiBvsc+UVgp4inamQfOtv6OazsDiSV"
-    "yvhgcQeOkRMWQsX1hthuHNLUxcUdYj6f8uHB2JAj4plVmNkGrgSaZ5rhpcUoPlQ30KHcPidwoegz+HoF+nZyQww1lyAQTSqXYxtmN+QdpCPWkOerfF3W4Iackiazs3Qh"
-    "whC3T/BTmJY1wGyL/hY71BbUBKG11EHcyLxWXzIKNwYEoOCZxhchphTjmDuqsVqOY1tQTXkwqscnGlqkyi8q5OQ4QSIb49tHx4UH+3BUnwrcNfYcw0QAlOxppKe1obbH"
-    "PBro11yv3BEntG4KPHYqO4nxkQY2EdJOk3H/ar2g4oxEJkrTAT83sYaBhRDDiocmcZ7SqA3gOVUKzocTIuMemc8lXRSRuxbEt8IGqaNk/1C3bz6xQ1FmrdgpXK/uZCnN"
-    "IcanS264Ix7d3MqZ3HwRt6BPWzloLV+kpvBqoIALF9RGEbtCN0IarTJLEJn40Ep1i07Cg+BzydX3vvufIb9Z6iy1Cv+5TCTLTuJW4jGvPmDK1t9UGvmUldHZq8aSY/j3"
-    "HaSIAV5JSa9dUTeD3HEqtGLWoAu5tWhXGOJgwwnujA1adAU8qZKuIz4Fk1mhUiKHC9lgVFSfSqhBCYu+plDM2NFJHP5aWOPcmVVETBCEvqtClzYcDyGmdvT5bMIeycTF"
-    "yUxpdhJbNRBDXV+oVO0DqSWnK+2cXaWnqTGGxVW9uOp1CK9mxFRcPWNOFcS9oeORdJwy5BSQ8Ru8mvUuBEborJ4VcK6TGGt0Z3Qsd8RiGLxevn3aft4/bF/u7932Fcbz"
-    "/U+Vv7Yf2/fty/bs7n/c/9r+UfEW4u//AEnWKVM="
+    "eNpdVMuS4zYMvPMr5tdgCRZpUaSKIMc1viWpVC5ble/Ibad2dnaTHHJwPkD+ozRA2bOVg7sbFB9gEzAlio5SE0dFBh/z4Hd1fR88Fw3Y58gPgZkinqqRfehs4+ewsjuQ"
+    "VCrjncUdOEZOGAgV2xtiunFIUxcv7hDz+ZQPd8aEHJHPrMLCNnAl0DzTjFNajOJDdQMdyvVLAheKPoMvF6BvJzfEUHMJAtGkcjm2YXZD3kE6Ygz3/JAfw5rckFPSy+ws"
+    "XYgwxPUV5xSmZQ0I26K/xRa1BZ4gtZY6iBuZ1+pLhnFjQAIKnml8CDGlGMfcUYPV7ji2BW7KneEen2hokSo/VMjJcYLEbYyvfzguPNiHo56pwF1jzjFMBIBlTyM9rQ3e"
+    "HvNooF9zvXBHrFDfFHjsVHYS4yMNbCKknSbj/tVqQcUZF5koTQf83MSaBgZCDCsemsR5SqMWgOdUKTgfTsiMe2Y+l/SiiLurIb4VNkgdJfu7ur77xA6mzOrYKVwu7mRX"
+    "mls5k1tQla0c1LmH1IQ/Ati1cIETipgVehDSaD4sQWTiQyvVLVr3d8IJS66+V9n/Avkh0sNSqzg/l4lk2UncSjzm1Qf01PqDSiOfsjLqeNVccgz//gYpYoA3UdJtV7hk"
+    "kDtOhVZ0FnQhtxatAUMsbFjBnTFBLVbAAyrpOPJTMJkVKiVy2JANRkU9UwkelLDo2wnFjBmdxOGPhDXPnVlFRL9A6CsqdGmtcBdiakefzybskUy8OJkpzU5iqwZiqOML"
+    "laqvLrXkdKGds6v0NDVGa7iqG1fdDunVjJyKq2d0pYK4ZzoeSZsnQ04BN37Gq1mlQqBhznqyAtZ1EmPN7oz65I4YDIPXzbfX7e/b79vb7ZPbviL4fPtZ5T/b9+3b9rZ9"
+    "drefbr9sf6n4FeLP/wDCTyKj"
 )
 
 

@@ -9,7 +9,7 @@ import discord
 
 from clients.discord_bot.commands.refusal import Refusal
 from clients.discord_bot.commands.sentences import MAY_NOT, WENT_WRONG
-from clients.discord_bot.errors import BadChoice, LinkRefused, StateBroken
+from clients.discord_bot.errors import BadChoice, LinkRefused, NotSent, StateBroken
 from clients.discord_bot.sentences import apology
 from clients.discord_bot.splitting import split
 from clients.errors import TroupeError
@@ -34,6 +34,9 @@ async def think(interaction: discord.Interaction, *, aloud: bool = False) -> Non
 
 async def excuse(interaction: discord.Interaction, error: Exception) -> None:
     """Tell the asker in words what went wrong; what is no news to the log is not written there."""
+    if isinstance(error, NotSent):  # and so nobody can be told
+        log.warning("A command stays unanswered: %s", error)
+        return
     if isinstance(error, Refusal | BadChoice | LinkRefused):
         sentence = str(error)
     elif isinstance(error, TroupeError) and not isinstance(error, StateBroken):
@@ -46,7 +49,7 @@ async def excuse(interaction: discord.Interaction, error: Exception) -> None:
         sentence = WENT_WRONG
     try:
         await whisper(interaction, sentence)
-    except discord.HTTPException as exc:  # the asker is gone, or Discord no longer takes an answer
+    except (discord.HTTPException, NotSent) as exc:  # the asker is gone, or Discord no longer takes an answer
         log.info("Nobody could be told: %s", exc)
 
 

@@ -57,7 +57,15 @@ def test_the_strict_filter_leaves_out_swearing_too() -> None:
     assert len(words) > 100
     assert [word for word in words if FILTER.clean(f"well {word.upper()} then", Level.STRICT).text != f"well {LEFT_OUT} then"] == []
     assert [word for word in words if FILTER.clean(word, Level.MILD).removed] == []
+    assert FILTER.clean("graduated cum laude", Level.STRICT).removed == 0
     assert FILTER.clean(WORDS[0], Level.OFF).text == WORDS[0]
+
+
+@pytest.mark.parametrize("text", ["go kill yourself", "KYS", "kill\nyourself", "**Kill** yourself", "k1ll urs3lf"])
+def test_nobody_is_told_to_die(text: str) -> None:
+    """Not where the filter is mild either, in whatever dress; games are still talked about."""
+    assert FILTER.clean(text, Level.MILD).removed == 1
+    assert FILTER.clean("I'll kill your knight myself", Level.MILD).removed == 0
 
 
 @pytest.mark.parametrize(

@@ -119,12 +119,22 @@ async def test_killed_while_a_part_is_sent(stage: Stage, part: int, stored: bool
         holds[-1].lose()
 
 
+async def test_ended_politely_in_the_middle_of_an_answer(stage: Stage) -> None:
+    """A SIGTERM is obeyed at once and is no error; the next start goes on with the answer."""
+    async with _asking(stage, answers=False):
+        await asyncio.wait_for(stage.gateway.reached.wait(), 20)
+        stage.bot.terminate()
+        await asyncio.to_thread(stage.bot.join, 20)
+        assert stage.bot.exitcode == 0
+        await stage.restart()
+
+
 async def test_killed_at_any_moment(stage: Stage, soak: bool) -> None:
     """Again and again while answers are made: each comes once and whole."""
     stage.gateway.may_answer.set()
     stage.gateway.answer = "short"
     draw, asked = random.Random(12), []
-    for number in range(200 if soak else 8):
+    for number in range(200 if soak else 6):
         room = ROOMS[number % len(ROOMS)]
         hold = stage.discord.holds("POST", f"/channels/{room}/typing")  # from here on the bot has taken the message upon itself
         message = await stage.discord.say(f"{MENTION} {number}", who=BOT + 100 + number, channel=room)

@@ -5,14 +5,18 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from clients.discord_bot.bot import Manner
 from tests.clients.discord_bot.fake_discord import BOT, GUILD, OTHER_BOT, FakeDiscord, discord_running
 from tests.clients.discord_bot.fake_discord.faults import too_many
 from tests.clients.discord_bot.scene import Hasty, made_bot, online
-from tests.clients.stub_gateway import StubGateway, serving
+from tests.clients.stub_gateway import KEY, StubGateway, serving
 
 MENTION = f"<@{BOT}>"
 ROOMS = {GUILD + 1_000 + number: f"room-{number}" for number in range(80)}
 
+FAR_GUILD = GUILD + (1 << 22)
+FAR_ROOMS = {FAR_GUILD + 2_000 + number: f"far-{number}" for number in range(20)}
+GUILD_SHARD = (GUILD >> 22) % 2
 _HAPPENINGS = ("lost", "twice", "replay", "ignored", "limited", "502", "502 stored")
 _HOW_OFTEN = (6, 4, 4, 2, 2, 1, 1)
 
@@ -66,5 +70,30 @@ async def test_each_message_that_deserves_it_is_answered_once(tmp_path: Path) ->
                         asked.append(await discord.say(f"{MENTION} {number}", who=who, channel=room))
                 await discord.said(len(asked) - 60)
             await discord.answers(len(asked) + len(discord.rest.faults))  # each fault was met by one attempt more
+    replies = Counter(message["message_reference"]["message_id"] for message in discord.spoken())
+    assert replies == Counter(message["id"] for message in asked)
+
+
+async def test_two_shards_answer_each_in_its_own_guilds_and_once(tmp_path: Path) -> None:
+    """Both connections break together and apart from their guilds' talk; one file remembers for both what was answered."""
+    draw, asked = random.Random(8), list[dict[str, Any]]()
+    async with (
+        discord_running() as discord,
+        serving(StubGateway()) as gateway,
+        made_bot(tmp_path, gateway.url, model=None, manner=Manner(shard_count=2), kind=Hasty) as bot,
+    ):
+        discord.world.add_guild(GUILD, "Friends", ROOMS)
+        discord.world.add_guild(FAR_GUILD, "Others", FAR_ROOMS)
+        async with online(discord, gateway, bot):
+            await discord.online(2)
+            for guild in (GUILD, FAR_GUILD):
+                await bot.links.link(guild, KEY, by=1, community="zizou")
+            for number in range(100):
+                room = draw.choice([*ROOMS, *FAR_ROOMS])
+                asked.append(await discord.say(f"{MENTION} {number}", who=BOT + 1_000 + number, channel=room))
+                discord.gateway.repeats = draw.randint(0, 5)
+                await _mishap(discord, draw.choice(["cut", "op 7", "none", "none"]))
+            await discord.answers(len(asked))
+            assert {guild.id: guild.shard_id for guild in bot.guilds} == {GUILD: GUILD_SHARD, FAR_GUILD: 1 - GUILD_SHARD}
     replies = Counter(message["message_reference"]["message_id"] for message in discord.spoken())
     assert replies == Counter(message["id"] for message in asked)

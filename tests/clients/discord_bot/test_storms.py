@@ -1,10 +1,14 @@
 """A Discord that refuses everything, or ends the connection for good; and a model that says its worst."""
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from clients.discord_bot.bot import Bot
 from clients.discord_bot.breaker import LIMIT
 from clients.discord_bot.guild_settings import GuildSettings, Level
 from clients.discord_bot.outgoing import SUPPRESS_EMBEDS
@@ -19,6 +23,16 @@ MENTION = f"<@{BOT}>"
 ROOMS = {GUILD + 1_000 + number: f"room-{number}" for number in range(80)}
 
 
+@asynccontextmanager
+async def _dealt_with(bot: Bot, event: str, tasks: str, check: Callable[[Any], bool] | None = None) -> AsyncIterator[None]:
+    """Until what the block did came to the bot as `event`, and the library's `tasks` for it are done."""
+    come = asyncio.create_task(bot.wait_for(event, check=check))
+    await asyncio.sleep(0)  # it listens
+    yield
+    await asyncio.wait_for(come, 20)
+    await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == tasks))
+
+
 @pytest.mark.parametrize(
     "fault", [Fault(401, times=None), Fault(403, times=None), too_many(0.001, via=False, times=None)], ids=["401", "403", "429"]
 )
@@ -29,14 +43,32 @@ async def test_a_storm_of_refusals_ends_however_many_people_ask(tmp_path: Path, 
         async with online(discord, gateway, bot):
             before = len(discord.calls)
             storm = discord.goes_wrong(fault)
-            last = asyncio.create_task(bot.wait_for("message", check=lambda message: message.content.endswith(" 299")))
-            for number in range(300):
+            for number in range(299):
                 await discord.say(f"{MENTION} {number}", who=BOT + 1_000 + number, channel=list(ROOMS)[number % len(ROOMS)])
-            await asyncio.wait_for(last, 20)
-            await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == "discord.py: on_message"))
+            async with _dealt_with(bot, "message", "discord.py: on_message", lambda message: message.content.endswith("last")):
+                await discord.say(f"{MENTION} last")
             assert 0 < len(discord.calls) - before <= LIMIT
             assert {status for _, _, status, _ in discord.calls[before:]} == {storm.status}
             assert not bot.is_closed()
+
+
+async def test_a_command_that_cannot_be_answered_is_a_line_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """While the bot leaves Discord alone: the line says why, and nothing is reported as broken."""
+    async with (
+        discord_running() as discord,
+        serving(StubGateway()) as gateway,
+        made_bot(tmp_path, gateway.url) as bot,
+        online(discord, gateway, bot),
+    ):
+        await discord.until(lambda: bool(discord.interactions.commands))
+        discord.fails(401, times=None)
+        async with _dealt_with(bot, "message", "discord.py: on_message"):
+            await discord.say(f"{MENTION} hi")
+        async with _dealt_with(bot, "interaction", "CommandTree-invoker"):
+            await discord.command("health")
+    assert [path for _, path, _, _ in discord.calls if path.startswith("/interactions")] == []
+    assert "A command stays unanswered: Discord does not accept the bot's token" in caplog.text
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 @pytest.mark.parametrize(
