@@ -51,6 +51,7 @@ class Breaker:
         self._token_refused: float | None = None
         self._under_way: set[object] = set()
         self._holds: dict[str, float] = {}
+        self._was_refused = False
 
     def is_open(self, now: float) -> bool:
         """Whether calls are held back for what was refused."""
@@ -87,12 +88,15 @@ class Breaker:
         """How `call` went: its status, None if there was no answer. `scope` and `retry_after` are a 429's (`X-RateLimit-Scope`,
         `Retry-After` in seconds): `shared` is a limit that others filled and does not count, `global` holds every call back."""
         self._under_way.discard(call)
-        if status is None:
+        if status is None:  # given up, and Discord may have answered all the same: as it answered the last one
+            if self._was_refused:
+                self._refused.append(now)
             return
         if status == HTTPStatus.TOO_MANY_REQUESTS and retry_after:
             self._holds = {key: until for key, until in self._holds.items() if until > now}
             self._holds[_EVERYTHING if scope == "global" else bucket(method, path)] = now + retry_after
-        if status in _COUNTED and scope != "shared":
+        self._was_refused = status in _COUNTED and scope != "shared"
+        if self._was_refused:
             self._refused.append(now)
         if status == HTTPStatus.UNAUTHORIZED and not _TOKEN_OF_ITS_OWN.search(path):  # an interaction's token ends after 15 minutes
             self._token_refused = now

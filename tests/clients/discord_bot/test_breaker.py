@@ -119,3 +119,12 @@ def test_many_calls_side_by_side_wait_for_each_other_and_are_not_given_up() -> N
     assert all(verdict.refusal is None for verdict in begun)
     breaker.end(0, *SEND, 0.0, status=200)
     assert breaker.begin(LIMIT, *SEND, 0.0) == Verdict()
+
+
+def test_calls_that_are_given_up_count_as_the_last_one_did() -> None:
+    """Discord answers them whether anybody waits or not; in good times they are nothing."""
+    breaker = Breaker()
+    assert all(call(breaker, 0.0, status) for status in (200, *[None] * LIMIT))
+    assert breaker.refused(0.0) == 0
+    assert call(breaker, 0.0, 429)
+    assert [call(breaker, 0.0, None) for _ in range(LIMIT)].count(True) == TRIPS_AT - 1
