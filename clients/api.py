@@ -52,6 +52,8 @@ class Reply:
     """Which version answered, `zizou@7`; None from a server that does not say."""
     wake_seconds: float | None = None
     """How long it waited for its engine; None if it did not."""
+    queue_seconds: float | None = None
+    """Likewise for its turn at one that was there."""
 
 
 @dataclass(frozen=True)
@@ -216,6 +218,7 @@ class Troupe:
                 request_id=response.headers.get("x-request-id"),
                 adapter=response.headers.get("x-troupe-adapter"),
                 wake_seconds=seconds_in(response.headers.get("x-troupe-wake-seconds")),
+                queue_seconds=seconds_in(response.headers.get("x-troupe-queue-seconds")),
             )
         except (KeyError, IndexError, TypeError, AttributeError) as exc:
             raise NotTroupe(self._url, "its answer has another shape") from exc

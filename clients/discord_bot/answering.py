@@ -178,7 +178,7 @@ def answer_of(heard: Heard, made: Made, *, now: float, digest: str, take: int = 
         context_hash=digest,
         request_id=made.request_id,
         seconds=made.seconds if take else now - heard.at,
-        queue_seconds=None,
+        queue_seconds=made.queue_seconds,
         wake_seconds=made.wake_seconds,
         made_at=now,
     )

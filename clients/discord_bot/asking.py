@@ -57,6 +57,7 @@ class Made:
     adapter: str | None = None
     request_id: str | None = None
     wake_seconds: float | None = None
+    queue_seconds: float | None = None
     seconds: float = 0.0
     """That it took to make."""
 
@@ -117,7 +118,7 @@ class Asking:
             return Made(apology(error))
         text = self._for_people(question, asked, reply.text)
         seconds = self._clock() - began
-        return Made(text or SPEECHLESS, reply.adapter or model, reply.request_id, reply.wake_seconds, seconds)
+        return Made(text or SPEECHLESS, reply.adapter or model, reply.request_id, reply.wake_seconds, reply.queue_seconds, seconds)
 
     async def _streamed(self, question: Question, asked: Prompt, model: str, hear: Hear) -> Reply:
         heads: list[Head] = []

@@ -173,7 +173,11 @@ class Bot(discord.AutoShardedClient):
         if not could_matter(heard):
             return
         await self._met.wait()
-        why = await self._reason(message, heard)
+        try:
+            why = await self._reason(message, heard)
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as exc:
+            log.warning("Message %s stays unanswered, as its channel cannot be looked up: %s", heard.id, exc)
+            return
         if why is None or await self.store.people.is_out(heard.author_id):
             return
         voice, without = await self._voice(heard.guild_id)

@@ -15,6 +15,9 @@ SCOPE_KEY = "troupe.record"
 CALLER_GONE = "caller_gone"
 """The error of a request whose caller went away: nobody is told."""
 
+TOLD_S = 0.001
+"""Who waits less for its turn is not told of it."""
+
 
 class Waits(Enum):
     """What a request waits for."""
@@ -74,6 +77,8 @@ class Record:
             told.append((b"x-troupe-degraded", b"true"))
         if self.standing is not None:
             told += of_standing(self.standing)
+        if self.queued is not None and self.queued >= TOLD_S:
+            told.append((b"x-troupe-queue-seconds", b"%.3f" % self.queued))
         if self.woke:
             told.append((b"x-troupe-wake", b"true"))
             if self.waited is not None and self.waits is None:  # else it is not over

@@ -61,7 +61,7 @@ def channel_quiet_hours(start: str, end: str, zone: str) -> str:
 
 
 FILTER_OFF = "Filter: off. I say whatever comes to my mind; I still ping nobody."
-FILTER_MILD = "Filter: mild. Slurs and invitations to other servers are left out."
+FILTER_MILD = "Filter: mild. Slurs, telling people to die and invitations to other servers are left out; links are shown as they are."
 FILTER_STRICT = "Filter: strict. Slurs, swearing, what is sexual and every link are left out."
 STREAMS = "You see my answer while I make it."
 STREAMS_NOT = "You see my answer when it is done."

@@ -66,6 +66,18 @@ async def test_an_adapter_without_a_slot_waits_until_the_one_that_has_it_is_done
     assert await few.metric_now("troupe_swaps_total") >= 1
 
 
+async def test_an_answer_says_how_long_it_waited_for_its_turn(few: Stage) -> None:
+    """And one that did not wait says nothing."""
+    few.speaks.clear()
+    first = [ask(few) for _ in range(SEATS)]
+    await few.asked(SEATS)
+    late = ask(few)
+    await queued(few, 1)
+    few.speaks.set()
+    assert float((await late).headers["x-troupe-queue-seconds"]) > 0
+    assert not any("x-troupe-queue-seconds" in (await each).headers for each in first)
+
+
 async def test_the_base_needs_no_slot(few: Stage) -> None:
     few.speaks.clear()
     asking = [ask(few), ask(few, "base")]
