@@ -54,10 +54,10 @@ class Reporting:
 
     async def _consent(self, voice: Voice) -> None:
         """First of all: no text of somebody who said no is sent after it."""
-        out, back = await self._store.feedback.consent_due(voice.guild)
-        if out or back:
-            await voice.troupe.send_consent(out=[str(each) for each in out], back=[str(each) for each in back], community=voice.community)
-            await self._store.feedback.consent_told(voice.guild, out, back)
+        if wishes := await self._store.feedback.wishes_due(voice.guild):
+            out, forget, back = ([str(person) for person in each] for each in (wishes.out, wishes.forget, wishes.back))
+            await voice.troupe.send_consent(out=out, forget=forget, back=back, community=voice.community)
+            await self._store.feedback.wishes_told(voice.guild, wishes)
 
     async def _reactions(self, voice: Voice) -> None:
         while due := await self._store.feedback.due(voice.guild, voice.community, MOST_ITEMS):

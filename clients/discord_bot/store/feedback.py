@@ -42,6 +42,20 @@ class Told:
     words: Words | None
 
 
+@dataclass(frozen=True)
+class Wishes:
+    """What people said that a guild's community does not know yet."""
+
+    out: Sequence[int] = ()
+    forget: Sequence[int] = ()
+    """Who is out and wants what was learnt before to be forgotten."""
+    back: Sequence[int] = ()
+    """Who is in again."""
+
+    def __bool__(self) -> bool:
+        return bool(self.out or self.forget or self.back)
+
+
 class Feedback:
     def __init__(self, file: StateFile) -> None:
         self._file = file
@@ -59,23 +73,28 @@ class Feedback:
         rows = [(item.changed_at, item.message, item.take) for item in items]
         await self._file.do(lambda db: db.executemany("UPDATE answers SET reported_at = ? WHERE message = ? AND take = ?", rows))
 
-    async def consent_due(self, guild: int) -> tuple[list[int], list[int]]:
-        """(who opted out, who is in again) and the guild's community does not know it yet."""
-
-        def work(db: sqlite3.Connection) -> tuple[list[int], list[int]]:
+    async def wishes_due(self, guild: int) -> Wishes:
+        def work(db: sqlite3.Connection) -> Wishes:
             known = "SELECT person FROM consent_told WHERE guild = ?"
-            out = db.execute(f"SELECT person FROM opted_out WHERE person NOT IN ({known}) ORDER BY at", (guild,))  # noqa: S608
-            again = db.execute(f"{known} AND person NOT IN (SELECT person FROM opted_out)", (guild,))  # noqa: S608
-            return [person for (person,) in out.fetchall()], [person for (person,) in again.fetchall()]
+            out, forget = (
+                db.execute(
+                    f"SELECT person FROM opted_out WHERE forget = ? AND person NOT IN ({known} AND forget >= ?) ORDER BY at",  # noqa: S608
+                    (wish, guild, wish),
+                ).fetchall()
+                for wish in (0, 1)
+            )
+            back = db.execute(f"{known} AND person NOT IN (SELECT person FROM opted_out)", (guild,)).fetchall()  # noqa: S608
+            return Wishes(*([person for (person,) in each] for each in (out, forget, back)))
 
         return await self._file.do(work)
 
-    async def consent_told(self, guild: int, out: Sequence[int], again: Sequence[int]) -> None:
-        """It arrived."""
+    async def wishes_told(self, guild: int, wishes: Wishes) -> None:
+        """They arrived."""
 
         def work(db: sqlite3.Connection) -> None:
-            db.executemany("INSERT OR IGNORE INTO consent_told VALUES (?, ?)", [(guild, person) for person in out])
-            db.executemany("DELETE FROM consent_told WHERE guild = ? AND person = ?", [(guild, person) for person in again])
+            said = [(guild, person, 0) for person in wishes.out] + [(guild, person, 1) for person in wishes.forget]
+            db.executemany("INSERT OR REPLACE INTO consent_told VALUES (?, ?, ?)", said)
+            db.executemany("DELETE FROM consent_told WHERE guild = ? AND person = ?", [(guild, person) for person in wishes.back])
 
         await self._file.do(work)
 

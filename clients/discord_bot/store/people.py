@@ -15,7 +15,7 @@ class People:
         """Their reactions and every kept conversation with them are deleted. False if they were out already, and then it is done again."""
 
         def work(db: sqlite3.Connection) -> bool:
-            fresh = db.execute("INSERT OR IGNORE INTO opted_out VALUES (?, ?)", (person, at)).rowcount == 1
+            fresh = db.execute("INSERT OR IGNORE INTO opted_out (person, at) VALUES (?, ?)", (person, at)).rowcount == 1
             forget_words_of(db, person)
             reacted = "SELECT message, take FROM parts WHERE sent IN (SELECT sent FROM reactions WHERE person = ?)"
             db.execute(f"UPDATE answers SET changed_at = ? WHERE (message, take) IN ({reacted})", (at, person))  # noqa: S608
@@ -25,10 +25,11 @@ class People:
         return await self._file.do(work)
 
     async def forget(self, person: int, at: float) -> None:
-        """They are out, and their votes go, too, and that it was they whom the bot answered."""
+        """They are out, and their votes go, too, and that it was they whom the bot answered. Their community hears of the wish."""
         await self.opt_out(person, at)
 
         def work(db: sqlite3.Connection) -> None:
+            db.execute("UPDATE opted_out SET forget = 1 WHERE person = ?", (person,))
             db.execute("DELETE FROM votes WHERE person = ?", (person,))
             db.execute("UPDATE answers SET asker = 0 WHERE asker = ?", (person,))
             # One that is under way keeps its author, by whom it is known that it is not to be answered any more.

@@ -95,8 +95,13 @@ STEPS = (
     ) WITHOUT ROWID;
     CREATE INDEX reactions_by_person ON reactions (person);
 
-    CREATE TABLE opted_out (person INTEGER PRIMARY KEY, at REAL NOT NULL);
-    CREATE TABLE consent_told (guild INTEGER NOT NULL, person INTEGER NOT NULL, PRIMARY KEY (guild, person)) WITHOUT ROWID;
+    CREATE TABLE opted_out (person INTEGER PRIMARY KEY, at REAL NOT NULL, forget INTEGER NOT NULL DEFAULT 0);
+    CREATE TABLE consent_told (
+        guild INTEGER NOT NULL,
+        person INTEGER NOT NULL,
+        forget INTEGER NOT NULL,
+        PRIMARY KEY (guild, person)
+    ) WITHOUT ROWID;
 
     CREATE TABLE votes (
         message INTEGER NOT NULL,

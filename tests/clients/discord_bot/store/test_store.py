@@ -14,6 +14,7 @@ from clients.discord_bot.errors import StateBroken
 from clients.discord_bot.guild_settings import GuildSettings, Level, Names
 from clients.discord_bot.store.answers import Answer
 from clients.discord_bot.store.facts import COMMANDS
+from clients.discord_bot.store.feedback import Wishes
 from clients.discord_bot.store.file import StateFile
 from clients.discord_bot.store.handled import Handled, Stage
 from clients.discord_bot.store.links import LinkRow
@@ -197,20 +198,33 @@ async def test_who_opts_out_is_in_nothing_that_is_kept(store: Store) -> None:
     assert await store.reactions.add(50, "😂", BOB, 140.0)
 
 
-async def test_consent_is_told_to_each_guilds_community_until_it_arrived(store: Store) -> None:
+async def test_wishes_are_told_to_each_guilds_community_until_they_arrived(store: Store) -> None:
     """Also that somebody is in again; a guild that is linked anew is told from the start."""
     await store.people.opt_out(BOB, 100.0)
     await store.people.opt_out(CARA, 101.0)
-    assert await store.feedback.consent_due(GUILD) == ([BOB, CARA], [])
-    await store.feedback.consent_told(GUILD, [BOB, CARA], [])
-    assert await store.feedback.consent_due(GUILD) == ([], [])
-    assert await store.feedback.consent_due(GUILD + 1) == ([BOB, CARA], [])
+    assert await store.feedback.wishes_due(GUILD) == Wishes([BOB, CARA], [], [])
+    await store.feedback.wishes_told(GUILD, Wishes([BOB, CARA]))
+    assert not await store.feedback.wishes_due(GUILD)
+    assert await store.feedback.wishes_due(GUILD + 1) == Wishes([BOB, CARA], [], [])
     await store.people.opt_in(CARA)
-    assert await store.feedback.consent_due(GUILD) == ([], [CARA])
-    await store.feedback.consent_told(GUILD, [], [CARA])
-    assert await store.feedback.consent_due(GUILD) == ([], [])
+    assert await store.feedback.wishes_due(GUILD) == Wishes([], [], [CARA])
+    await store.feedback.wishes_told(GUILD, Wishes(back=[CARA]))
+    assert not await store.feedback.wishes_due(GUILD)
     await store.links.put(LinkRow(GUILD, "zizou", b"sealed", ALICE, 102.0))
-    assert await store.feedback.consent_due(GUILD) == ([BOB], [])
+    assert await store.feedback.wishes_due(GUILD) == Wishes([BOB], [], [])
+
+
+async def test_the_wish_to_be_forgotten_is_told_also_of_somebody_who_was_out(store: Store) -> None:
+    """Once, and an /optout after it does not take it back; being in again does."""
+    await store.people.opt_out(BOB, 100.0)
+    await store.feedback.wishes_told(GUILD, Wishes([BOB]))
+    await store.people.forget(BOB, 101.0)
+    await store.people.opt_out(BOB, 102.0)
+    assert await store.feedback.wishes_due(GUILD) == Wishes([], [BOB], [])
+    await store.feedback.wishes_told(GUILD, Wishes(forget=[BOB]))
+    assert not await store.feedback.wishes_due(GUILD)
+    await store.people.opt_in(BOB)
+    assert await store.feedback.wishes_due(GUILD) == Wishes([], [], [BOB])
 
 
 async def test_settings_come_back_as_they_were_chosen(store: Store) -> None:
