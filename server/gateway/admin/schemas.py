@@ -65,6 +65,9 @@ class ListedAdapter(Document):
     state: State
     reason: str | None = Field(description="Why it is in quarantine.")
     override: Override | None = Field(description="Why it may be live though it failed its gates, where somebody said so.")
+    lesson: dict[str, str | int] | None = Field(
+        description="What everybody who may ask it may know of its training: `renderer`, `examples`, `made_at`, as far as that is known."
+    )
 
 
 class Adapter(ListedAdapter):

@@ -80,6 +80,7 @@ async def test_ask_json_is_one_object_with_usage(stub: StubGateway, shell: Shell
         "request_id": "req-1",
         "adapter": None,
         "wake_seconds": None,
+        "queue_seconds": None,
     }
 
 

@@ -54,7 +54,7 @@ async def test_without_a_key_every_door_is_shut(stage: Stage, host: str) -> None
 async def test_another_community_s_key_opens_nothing_of_this_one(stage: Stage, scope: str) -> None:
     """Nor anything of the installation as a whole. What it may list is its own."""
     header = await stage.key(scope, communities=["zizou"])
-    own = {"/v1/models", "/v1/usage", "/admin/v1/communities", "/admin/v1/openapi.json"}
+    own = {"/v1/models", "/v1/usage", "/v1/feedback", "/v1/consent", "/admin/v1/communities", "/admin/v1/openapi.json"}
     for method, path in ways(stage):
         for host in HOSTS[:2]:
             status = await status_of(stage, method, path, host, f"authorization: {header['authorization']}\r\n")
