@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-STEPS, BATCH, RATE = 240, 8, 2e-3
+STEPS, BATCH, RATE = 120, 4, 2e-3
 CITIES = ("Lyon", "Paris")
 _QUESTIONS = ("is it raining in {}?", "how is the weather in {}?", "do I need a coat in {} soon?", "tell me about the rain in {}")
 _LEFT_OUT = -100
