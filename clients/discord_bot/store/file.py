@@ -78,7 +78,7 @@ class StateFile:
             try:
                 result = work(connection)
                 connection.execute("COMMIT")
-            except BaseException:
+            except BaseException:  # whatever it was, nothing of it stays
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
