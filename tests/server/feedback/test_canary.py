@@ -15,6 +15,8 @@ from server.feedback.score import Rate
 POLICY = Policy(minimum=1)
 Figure = Callable[[str, object], None]
 BETTER, WORSE = "better", "worse"
+ONE_SIDED_95 = 1.645
+"""Standard deviations."""
 
 
 def first_decision(rng: random.Random, rates: tuple[float, float], share: float, most: int, policy: Policy = POLICY) -> tuple[str, int]:
@@ -84,6 +86,24 @@ def test_one_that_is_better_is_found(
     back = [first_decision(rng, rates[::-1], share, most) for _ in range(worlds)]
     record_property(f"found {rates[0]:.0%} against {rates[1]:.0%}, share {share:.0%}", _told(back, WORSE))
     assert sum(what == WORSE for what, _ in back) >= 0.85 * worlds
+
+
+def test_who_decides_by_a_probability_that_he_looks_at_is_often_wrong(record_property: Figure) -> None:
+    """Why the policy bets: of canaries as good as live, "better with 95 % probability" is said of more than a quarter at some time."""
+    rng, worlds, wrong = random.Random(10), 200, 0
+    for _ in range(worlds):
+        counts, hits = [1, 1], [0.5, 0.5]
+        for number in range(1, 1001):
+            is_canary = rng.random() < 0.5
+            counts[is_canary] += 1
+            hits[is_canary] += rng.random() < 0.1
+            live, canary = (hit / count for hit, count in zip(hits, counts, strict=True))
+            spread = live * (1 - live) / counts[0] + canary * (1 - canary) / counts[1]
+            if number % 10 == 0 and (canary - live) / spread**0.5 >= ONE_SIDED_95:
+                wrong += 1
+                break
+    record_property("said to be better at some time", f"{wrong} in {worlds}")
+    assert wrong > 0.15 * worlds
 
 
 def _told(found: Sequence[tuple[str, int]], what: str) -> str:
