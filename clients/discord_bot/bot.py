@@ -30,6 +30,7 @@ from clients.discord_bot.invitation import invitation
 from clients.discord_bot.limits import Limits, Verdict
 from clients.discord_bot.links import Links, Voice
 from clients.discord_bot.metrics import Metrics
+from clients.discord_bot.missed import Missed
 from clients.discord_bot.naming import NamesKeys
 from clients.discord_bot.outbox import Outbox, Place
 from clients.discord_bot.reporting import Reporting
@@ -96,6 +97,7 @@ class Bot(discord.AutoShardedClient):
         self.answering = Answering(store, asking, outbox, self.warming, metrics, patience=manner.patience)
         self.retaking = Retaking(store, links, self.hearing, asking, outbox)
         self._taking_up = TakingUp(store, links, self.hearing, self.answering, self._channel)
+        self._missed = Missed(store.facts, self.hearing)
         self._limits = Limits()
         desk = Desk(store, links, self.retaking, self._limits, filter, names, manner.max_tokens)
         self.commands = build_commands(self, desk)
@@ -127,6 +129,7 @@ class Bot(discord.AutoShardedClient):
         self._identifying.begun(shard_id or 0, time.monotonic())
 
     async def setup_hook(self) -> None:
+        await self._missed.begin()
         self._errand(self._rounds())
         self._errand(self._publish())
 
@@ -149,6 +152,17 @@ class Bot(discord.AutoShardedClient):
             log.info("Here as %s, in %s servers.", self.user, len(self.guilds))
             if not self.guilds and self.application_id is not None:
                 log.info("Whoever manages a server invites me at %s", invitation(self.application_id))
+
+    async def on_shard_ready(self, shard_id: int) -> None:
+        """A new session: of what was said before it only the channels know."""
+        for message in await self._missed.look(shard_id, [guild for guild in self.guilds if guild.shard_id == shard_id]):
+            self.dispatch("message", message)
+
+    async def on_shard_resumed(self, shard_id: int) -> None:
+        self._missed.resumed(shard_id)
+
+    async def on_shard_disconnect(self, shard_id: int) -> None:
+        self._missed.cut_off(shard_id)
 
     async def on_guild_join(self, _guild: discord.Guild) -> None:
         await self._meet()
@@ -235,6 +249,7 @@ class Bot(discord.AutoShardedClient):
             try:
                 for handled in await self._taking_up.round():
                     self._errand(self._tried(handled.message, self._taking_up.take_up(handled)))
+                await self._missed.round(self._connection.shard_ids)
                 await self.reporting.round()
                 if time.monotonic() - swept >= SWEEP_S:
                     await self.store.sweep(time.time() - KEPT_S)

@@ -4,6 +4,8 @@ from clients.discord_bot.store.file import StateFile
 
 COMMANDS = "commands"
 """The hash of the commands that Discord was last told of."""
+HEARD_UNTIL = "heard until"
+"""The Unix time up to which the bot is sure to have heard everything."""
 PINNED = "pinned guild"
 """The guild that the settings' community was given to when it was the only one."""
 

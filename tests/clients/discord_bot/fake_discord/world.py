@@ -54,6 +54,7 @@ class Place:
         if self.guild is None:
             return {"id": str(self.id), "type": DIRECT, "last_message_id": None, "recipients": [user(ALICE)]}
         about: Json = {"id": str(self.id), "name": self.name, "guild_id": str(self.guild), "permission_overwrites": [], "position": 0}
+        about |= {"last_message_id": self.messages[-1]["id"] if self.messages else None}
         if self.parent is None:
             return about | {"type": TEXT}
         since = {"archived": False, "auto_archive_duration": 1440, "archive_timestamp": _JOINED, "locked": False}
