@@ -90,12 +90,17 @@ class TermsBook:
         self._store = store
         self._held: dict[str, Terms] = {}
         self._revision: int | None = None
+        self._looking = asyncio.Lock()
 
     async def refresh(self) -> None:
-        """What was agreed before this call holds after it. Raises adapters.registry.DatabaseError."""
-        revision, held = await self._store.since(self._revision)
-        if revision != self._revision:
-            self._revision, self._held = revision, held
+        """What was agreed before this call holds after it. Raises adapters.registry.DatabaseError.
+
+        Looks follow each other: an old one that took long would else bring back what held before.
+        """
+        async with self._looking:
+            revision, held = await self._store.since(self._revision)
+            if revision != self._revision:
+                self._revision, self._held = revision, held
 
     async def follow(self, *, every: float) -> None:
         """Refresh every so many seconds, until cancelled."""

@@ -1,5 +1,6 @@
 """Usage by day, community and key, and as CSV. And terms, which the same database holds."""
 
+import asyncio
 import csv
 import json
 from decimal import Decimal
@@ -111,3 +112,33 @@ async def test_terms_are_known_to_every_gateway_after_its_next_look(database: Da
     await book.refresh()
     assert book.of_community("a") == default
     await elsewhere.close()
+
+
+class SlowStore(TermsStore):
+    """The first look takes until `found` is set, and finds what there was when it began."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.looking, self.found = asyncio.Event(), asyncio.Event()
+
+    async def since(self, revision: int | None) -> tuple[int, dict[str, Terms]]:
+        is_first, seen = not self.looking.is_set(), await super().since(revision)
+        if is_first:
+            self.looking.set()
+            await self.found.wait()
+        return seen
+
+
+async def test_a_look_that_began_before_a_change_does_not_undo_it(database: Database) -> None:
+    """Else a limit that was just agreed would not hold until the next look."""
+    store = SlowStore(database)
+    book = TermsBook(store, community=Terms(), key=Terms())
+    looking = asyncio.create_task(book.refresh())
+    await store.looking.wait()
+    agreed = Terms(Limits(concurrent=2))
+    await store.put(key_account("k1"), agreed)
+    changing = asyncio.create_task(book.refresh())
+    await asyncio.sleep(0.05)
+    store.found.set()
+    await asyncio.gather(looking, changing)
+    assert book.of_key("k1") == agreed
