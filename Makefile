@@ -59,7 +59,7 @@ check: setup-dev  ## ruff, mypy strict, import contracts
 	$(BIN)/lint-imports
 
 test: setup-dev  ## all tests, the ones on real vLLM included: those of the whole stack last, as it wants the cores for itself
-	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/end_to_end
+	$(BIN)/python -m pytest -n 3 --dist worksteal --ignore tests/end_to_end
 	$(BIN)/python -m pytest tests/end_to_end
 
 soak: setup-dev  ## the same with large counts, where a test has one, and ten minutes of fuzzing (an hour or more)

@@ -77,9 +77,9 @@ def _kill_while_waking(running: Sleeper) -> None:
 
 
 async def test_sleep_and_wake_again_and_again(sleeping: Sleeper, soak: bool, record_property: Callable[[str, object], None]) -> None:
-    """Under random arrivals (4 cycles; 100 in the soak), also while the engine drains: every request is answered or refused with a
+    """Under random arrivals (3 cycles; 100 in the soak), also while the engine drains: every request is answered or refused with a
     reason, and after each sleep the installation holds what it held after the first."""
-    cycles, draw = 100 if soak else 4, random.Random(5)
+    cycles, draw = 100 if soak else 3, random.Random(5)
     outcomes, wakes, held = [], [], []
     for _ in range(cycles):
         await asyncio.to_thread(sleeping.wait_for, "asleep", seconds=90)

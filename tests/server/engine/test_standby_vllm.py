@@ -92,7 +92,7 @@ async def test_cycles_leave_nothing(
             await engine.stop()
         host = engine.host_process_id or 0
         before = count(run, host)
-        for _ in range(50 if soak else 5):
+        for _ in range(50 if soak else 3):
             start = time.monotonic()
             await engine.start()
             await first_token(engine)

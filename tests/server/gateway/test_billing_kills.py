@@ -167,7 +167,7 @@ async def test_nothing_is_lost_doubled_or_left_open(
 ) -> None:
     """After each kill and start (1,000 of them on SQLite in the soak, 100 on PostgreSQL): one row for each request that the engine saw,
     settled once, and what accounts hold is what their rows say."""
-    kills = (100 if soak else 5) if database_url else (1000 if soak else 20)
+    kills = (100 if soak else 5) if database_url else (1000 if soak else 12)
     async with installed(tmp_path, database_url) as installation:
         seen = await kill(installation, kills)
     record_property("kills of a gateway under load", kills)
