@@ -46,7 +46,7 @@ async def test_many_callers_at_a_sleeping_engine(fresh: Stage) -> None:
     assert fresh.engine.started == 2
     assert {response.headers["x-troupe-wake"] for response in responses} == {"true"}
     waits = [float(response.headers["x-troupe-wake-seconds"]) for response in responses]
-    assert all(2.5 <= wait < 2.6 for wait in waits)  # at the gate time does not stand still
+    assert all(2.5 <= wait < 4 for wait in waits)  # at the gate time does not stand still
     assert await fresh.metric("troupe_wakes_total") == 2
     assert await fresh.metric("troupe_wake_seconds_sum") == 2.5
     assert await fresh.metric("troupe_wait_seconds_count") == MANY
