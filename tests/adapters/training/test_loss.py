@@ -127,3 +127,24 @@ def test_a_model_that_mixes_examples_is_found_out(model: Any) -> None:
     """Tried before a training: what stands before an example must not change its logits."""
     assert keeps_apart(model, LESSONS, CPU)
     assert not keeps_apart(Leaking(model), LESSONS, CPU)
+
+
+class Rounding(torch.nn.Module):
+    """A model in half precision whose logits are off by one rounding every other time."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model, self.calls = model, 0
+
+    def forward(self, **inputs: Any) -> Any:
+        answer = self.model(**inputs)
+        self.calls += 1
+        answer.logits = answer.logits * (1 + self.calls % 2 * torch.finfo(torch.bfloat16).eps)
+        return answer
+
+
+def test_a_rounding_is_not_taken_for_mixing(base: Path) -> None:
+    """Threads may sum in another order the next time; who mixes is found out in half precision, too."""
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16)
+    assert keeps_apart(Rounding(model), LESSONS, CPU)
+    assert not keeps_apart(Leaking(model), LESSONS, CPU)
