@@ -24,6 +24,7 @@ MARGIN_S = 60.0
 PLACES = 100
 """Channels and threads that are looked into at a time, those with the youngest message first: each is a call."""
 MESSAGES = 100
+"""The youngest of each place that are looked at."""
 
 Place = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread
 
@@ -72,7 +73,7 @@ class Missed:
 
     async def _addressed(self, place: Place, after: Snowflake) -> list[discord.Message]:
         try:
-            said = [message async for message in place.history(limit=MESSAGES, after=after)]
+            said = [message async for message in place.history(limit=MESSAGES, after=after, oldest_first=False)]
         except (discord.Forbidden, discord.NotFound):
             return []
         return [message for message in said if self._hearing.heard(message).addresses_me]

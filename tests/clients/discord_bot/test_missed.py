@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clients.discord_bot.channels import ChannelSettings, Mode
-from clients.discord_bot.missed import PLACES
+from clients.discord_bot.missed import MESSAGES, PLACES
 from clients.discord_bot.store.facts import HEARD_UNTIL
 from tests.clients.discord_bot.fake_discord import ALICE, ATTIC, BOB, BOT, GUILD, LOUNGE, OTHER_BOT, FakeDiscord, discord_running
 from tests.clients.discord_bot.scene import Hasty, in_the_past, made_bot, online
@@ -97,3 +97,12 @@ async def test_only_so_many_places_are_looked_into(tmp_path: Path) -> None:
         discord.world.add_guild(GUILD, "Friends", rooms)
         asked = [discord.write(f"{MENTION} hello", who=ALICE + 100 + room, channel=room) for room in rooms]
         assert await _back(tmp_path, discord, gateway, PLACES) == [message["id"] for message in asked[-PLACES:]]
+
+
+async def test_who_asked_last_is_found_in_a_busy_place(tmp_path: Path) -> None:
+    """However much was said since the bot went."""
+    async with _away(tmp_path, heard_until="0.0") as (discord, gateway):
+        for number in range(2 * MESSAGES):
+            discord.write(f"just talking {number}")
+        asked = discord.write(f"{MENTION} are you there?")
+        assert await _back(tmp_path, discord, gateway, 1) == [asked["id"]]
