@@ -79,11 +79,13 @@ async def test_an_answer_says_how_long_it_waited_for_its_turn(few: Stage) -> Non
 
 
 async def test_the_base_needs_no_slot(few: Stage) -> None:
+    """Beside an adapter in the only one: the engine is asked for both before either is answered."""
     few.speaks.clear()
     asking = [ask(few), ask(few, "base")]
     await few.asked(2)
+    assert len(few.fake.received) == 2
     few.speaks.set()
-    await asyncio.gather(*asking)
+    assert [answer.status_code for answer in await asyncio.gather(*asking)] == [200, 200]
 
 
 async def test_too_much_of_ones_own_is_refused_and_another_one_is_let_in(few: Stage) -> None:
