@@ -44,11 +44,6 @@ def written_at(snowflake: int) -> float:
     return ((snowflake >> 22) + _EPOCH_MS) / 1000
 
 
-def snowflake_at(seconds: float) -> int:
-    """The smallest id that anything written at that Unix time may have."""
-    return (int(seconds * 1000) - _EPOCH_MS) << 22
-
-
 def readable(content: str, *, me: int, names: Mapping[int, str]) -> str:
     """`content` with mentions, channels and custom emoji as people see them, and the mention of `me` taken out.
 

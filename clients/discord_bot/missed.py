@@ -7,13 +7,14 @@ answered once however often it comes.
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable
+from datetime import UTC, datetime
+from heapq import nlargest
 
 import aiohttp
 import discord
 from discord.abc import Snowflake
 
 from clients.discord_bot.attention import STALE_S
-from clients.discord_bot.heard import snowflake_at
 from clients.discord_bot.hearing import Hearing
 from clients.discord_bot.store.facts import HEARD_UNTIL, Facts
 
@@ -63,7 +64,8 @@ class Missed:
         """What was said to the bot in the shard's guilds while nobody heard it, the oldest first. The shard listens from now on."""
         heard_until = float(await self._facts.get(HEARD_UNTIL) or self._clock())
         self._listening.add(shard)
-        after = discord.Object(snowflake_at(max(heard_until - MARGIN_S, self._clock() - STALE_S)))
+        since = datetime.fromtimestamp(max(heard_until - MARGIN_S, self._clock() - STALE_S), UTC)
+        after = discord.Object(discord.utils.time_snowflake(since))
         try:
             found = [message for place in _talked_in(guilds, after) for message in await self._addressed(place, after)]
         except (discord.HTTPException, aiohttp.ClientError, OSError) as exc:
@@ -80,7 +82,11 @@ class Missed:
 
 
 def _talked_in(guilds: Iterable[discord.Guild], after: Snowflake) -> list[Place]:
-    """Where something was written later than `after`."""
+    """Where something was written later than `after`, the youngest first."""
     places = [place for guild in guilds for place in (*guild.channels, *guild.threads) if isinstance(place, Place)]
-    talked = sorted((place for place in places if (place.last_message_id or 0) > after.id), key=lambda place: -(place.last_message_id or 0))
-    return talked[:PLACES]
+    youngest = nlargest(PLACES, places, key=_last_message)
+    return [place for place in youngest if _last_message(place) > after.id]
+
+
+def _last_message(place: Place) -> int:
+    return place.last_message_id or 0
