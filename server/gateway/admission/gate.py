@@ -48,11 +48,10 @@ class Admission:
         self._ticket = ticket
         self._place: Place | None = None
         self.waited = 0.0
-        """Seconds in the queue."""
+        """Seconds in the queue; 0 where there was a seat at once, however slow the machine."""
 
     async def __aenter__(self) -> "Admission":
-        self._place = await self._gate.admitted(self._ticket)
-        self.waited = self._gate.now() - self._place.arrived
+        self._place, self.waited = await self._gate.admitted(self._ticket)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -126,14 +125,14 @@ class Gate:
             self._tell(place, GateClosed(retry_after=5.0))
         self._look()
 
-    async def admitted(self, ticket: Ticket) -> Place:
-        """Wait for a seat; whoever gets one owes `left`. Raises Refused."""
+    async def admitted(self, ticket: Ticket) -> tuple[Place, float]:
+        """Wait for a seat, so many seconds; whoever gets one owes `left`. Raises Refused."""
         if self._closed:
             raise GateClosed(retry_after=5.0)
         place = self.decisions.arrive(ticket, self._clock())
         self._look()
         if not place.waits:
-            return place
+            return place, 0.0
         turn = self._turns[place] = asyncio.get_running_loop().create_future()
         try:
             await turn
@@ -144,7 +143,7 @@ class Gate:
             elif place.in_flight:  # its turn came in the very moment in which it was cancelled
                 self.left(place, None, None)
             raise
-        return place
+        return place, self._clock() - place.arrived
 
     def left(self, place: Place, prompt: int | None, completion: int | None) -> None:
         self.decisions.finish(place, self._clock(), prompt=prompt, completion=completion)

@@ -1,6 +1,7 @@
 """The gate's runner: who waits, who is told, and that nobody's seat is lost."""
 
 import asyncio
+import itertools
 import random
 from collections.abc import Callable
 from contextlib import suppress
@@ -86,6 +87,14 @@ async def test_whoever_finds_a_free_seat_enters_at_once() -> None:
         assert gate.in_flight == 1
         assert admission.waited == 0.0
     assert gate.in_flight == 0
+
+
+async def test_who_found_a_free_seat_has_not_waited_however_slow_the_machine() -> None:
+    """The clock goes on by a tenth of a second whenever it is looked at."""
+    ticks = itertools.count()
+    gate = Gate(Bounds(slots=2, batch=2), clock=lambda: next(ticks) / 10)
+    async with gate.enter(ticket()) as admission:
+        assert admission.waited == 0.0
 
 
 async def test_a_seat_that_falls_free_goes_to_who_waits() -> None:
