@@ -154,9 +154,13 @@ class Ledger:
         self._settling.append((self._charge(reservation, settlement), future))
         if self._waiting or self._closing:
             self._news.set()
-        elif self._lingering is None:
-            self._lingering = asyncio.get_running_loop().call_later(self._linger, self._news.set)
+        else:
+            self._linger_for_company()
         return future
+
+    def _linger_for_company(self) -> None:
+        if self._lingering is None:
+            self._lingering = asyncio.get_running_loop().call_later(self._linger, self._news.set)
 
     def _charge(self, reservation: Reservation, settlement: Settlement) -> Charge:
         prompt, cached, completion = settlement.prompt_tokens, settlement.cached_tokens, settlement.completion_tokens
@@ -180,8 +184,12 @@ class Ledger:
             if self._lingering is not None:
                 self._lingering.cancel()
                 self._lingering = None
-            while self._waiting or self._settling or self._notes or self._beat:
+            are_due = True  # those who lingered; who comes while a transaction is under way lingers, too
+            while self._waiting or self._notes or self._beat or (self._settling and are_due):
                 await self._write_once()
+                are_due = self._closing or len(self._settling) >= BATCH
+            if self._settling:
+                self._linger_for_company()
             if self._look:
                 self._look = False
                 await self._recover_others()

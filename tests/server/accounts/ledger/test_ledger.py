@@ -25,6 +25,38 @@ async def test_what_comes_at_the_same_time_is_written_together() -> None:
     await ledger.close()
 
 
+class Slow(MemoryWriter):
+    """Keeps every batch until it is told to go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = asyncio.Event()
+
+    async def write(self, batch: Batch) -> list[Reservation | LedgerError]:
+        await self.go.wait()
+        return await super().write(batch)
+
+
+async def test_a_charge_that_comes_while_a_transaction_is_under_way_waits_for_company_too() -> None:
+    writer = Slow()
+    ledger = Ledger(writer, PRICES, linger=60)
+    await ledger.open()
+    writer.go.set()
+    first = await ledger.reserve(request(), allowed())
+    writer.go.clear()
+    second = asyncio.create_task(ledger.reserve(request(), allowed()))
+    await asyncio.sleep(0.01)  # its batch is being written
+    settled = ledger.settle(first, DONE)
+    writer.go.set()
+    await second
+    await asyncio.sleep(0.01)
+    assert not settled.done()
+    await ledger.reserve(request(), allowed())
+    await settled
+    assert [(len(batch.wanted), len(batch.charges)) for batch in writer.batches] == [(1, 0), (1, 0), (1, 1)]
+    await ledger.close()
+
+
 async def test_charges_are_kept_in_order_until_they_are_written() -> None:
     """Reservations are not: whoever asked was told."""
     writer = MemoryWriter()
