@@ -5,6 +5,7 @@ being written by callers: inside a message, and inside a tool, they are text.
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -44,6 +45,8 @@ class PromptMeter:
             self._template = _environment().from_string(_plain(source))
         except Exception as exc:  # tokenizers raises bare Exception for whatever it cannot read
             raise BaseError(f"The base at {path} has no usable tokenizer and chat template ({exc}): download or build it again.") from exc
+        # One text at a time is all that is ever counted here: handed to a pool of threads it would only take longer.
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._variables = _special_variables(config)
