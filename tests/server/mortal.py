@@ -24,6 +24,7 @@ import pydantic.v1  # noqa: F401
 import uvloop
 
 from server.engine.settings import EngineSettings
+from server.fleet.leftovers import sweep
 from server.gateway.settings import GatewaySettings
 from server.up import serve
 
@@ -84,6 +85,7 @@ async def mortal(folder: Path, base: Path, engine_url: str, **settings: Any) -> 
     finally:
         if gateway.process.is_alive():
             await gateway.kill()
+        sweep(told.home)
 
 
 async def _is_ready(http: aiohttp.ClientSession, url: str) -> bool:

@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from loadtests.fake_engine import FakeEngine, FakeSettings
+from server.fleet.leftovers import sweep
 from tests.server.gateway.stage import CHAT_KEY, write_base
 
 TROUPE = str(Path(sys.executable).with_name("troupe"))
@@ -75,6 +76,7 @@ async def running(
         if process.returncode is None:
             process.kill()
             await process.wait()
+        sweep(tmp_path / "home")
 
 
 @pytest.mark.parametrize("each", [signal.SIGTERM, signal.SIGINT])
