@@ -120,6 +120,9 @@ async def open_browser(command: str, profile: Path) -> AsyncIterator[Tab]:
             tab = Tab(socket)
             await tab.attach()
             yield tab
+            await socket.send_json({"id": 0, "method": "Browser.close"})  # ended by a signal, it leaves a folder in /tmp
+            async with asyncio.timeout(SECONDS):
+                await process.wait()
     finally:
         if process.returncode is None:
             process.terminate()
