@@ -28,7 +28,7 @@ from clients.errors import (
 from clients.feedback import Feedback, Plan
 from clients.offer import Offer, read_offer
 from clients.sse import events
-from clients.wire import body_of, clock_of, encode, is_local, json_of, seconds_in, translated
+from clients.wire import body_of, clock_of, encode, is_local, json_of, open_http, seconds_in, translated
 
 Message = Mapping[str, str]
 """One chat message: {"role": …, "content": …}."""
@@ -37,6 +37,8 @@ SILENCE_S = 240.0
 """Longest wait for the next byte. An answer that is not streamed may have to wait for its engine to wake, two minutes unless the gateway
 is told otherwise, and is made only then; a streamed one sends comments meanwhile."""
 CONNECT_S = 5.0
+LOOK_S = 20.0
+"""Likewise where nothing waits for an engine."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Troupe:
             raise BadKey("The API key is empty or holds characters that no key has. Check TROUPE_API_KEY.")
         self._url = url
         self._timeout = timeout
-        self._http = httpx.AsyncClient(
+        self._http = open_http(
             base_url=url,
             headers={"authorization": f"Bearer {api_key}"},
             transport=transport,
@@ -252,8 +254,10 @@ class Troupe:
     async def _send(
         self, method: str, path: str, content: bytes | None = None, *, params: Mapping[str, str] | None = None
     ) -> httpx.Response:
-        async with translated(self._url, self._timeout):
-            return await self._http.request(method, path, params=params, **body_of(content))
+        silence = min(self._timeout, LOOK_S) if method == "GET" else self._timeout
+        async with translated(self._url, silence):
+            timeout = httpx.Timeout(silence, connect=CONNECT_S)
+            return await self._http.request(method, path, params=params, timeout=timeout, **body_of(content))
 
     def _checked(self, response: httpx.Response) -> Any:
         """The JSON body of a good response. Raises what a bad one says."""

@@ -60,7 +60,7 @@ async def whole(stream: AsyncIterator[Event]) -> AsyncGenerator[Delta, None]:
                 yield Delta(choice["delta"].get("content") or "", choice.get("finish_reason"), index=choice["index"])
             if usage := usage_of(chunk.get("usage")):
                 yield Delta(usage=usage)
-        except (ValueError, KeyError, TypeError, AttributeError) as exc:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
             raise StreamBroken(f"The gateway sent something that is not an answer. {BREAK_HINT}") from exc
     raise StreamBroken(f"The answer ended early. {BREAK_HINT}")
 

@@ -3,6 +3,7 @@
     TroupeError
     ├── BadSettings       a setting is missing or makes no sense; nothing was sent
     ├── NoServer          nobody answers at the URL
+    ├── NotTrusted        somebody answers there whose certificate this machine does not trust
     ├── NotTroupe         somebody answers there, but not in the API's shape
     ├── TimedOut          the gateway took the request and stayed silent for too long
     ├── Refused           the gateway answered with an error status
@@ -35,6 +36,13 @@ class NoServer(TroupeError):
 
     def __init__(self, url: str) -> None:
         super().__init__(f"No Troupe gateway answers at {url}. Start one with `make up`, or set TROUPE_URL.")
+
+
+class NotTrusted(TroupeError):
+    """Somebody answers at the URL whose certificate this machine does not trust: nothing was sent."""
+
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(f"The certificate of {url} is not trusted here ({why}). Check TROUPE_URL, or name its authority in SSL_CERT_FILE.")
 
 
 class NotTroupe(TroupeError):

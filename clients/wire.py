@@ -1,6 +1,7 @@
 """Requests and responses on their way: bodies, headers, and what httpx's failures mean. The one place where its errors become ours."""
 
 import json
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,7 +14,21 @@ from urllib.parse import urlsplit
 import httpx
 
 from clients.deltas import BREAK_HINT
-from clients.errors import BadRequest, NoServer, ServerFault, StreamBroken, TimedOut
+from clients.errors import BadRequest, BadSettings, NoServer, NotTroupe, NotTrusted, ServerFault, StreamBroken, TimedOut, TroupeError
+
+
+def open_http(**given: Any) -> httpx.AsyncClient:
+    """httpx's client, made of what its own constructor takes. Raises BadSettings for an address, a proxy of the environment or a file of
+    certificates that no connection can be made with."""
+    try:
+        _ = httpx.URL(given.get("base_url", "")).host  # decoded only when it is read
+    except (httpx.InvalidURL, UnicodeError) as exc:
+        raise BadSettings(f"No machine can be at {given['base_url']}. Check TROUPE_URL.") from exc
+    try:
+        return httpx.AsyncClient(**given)
+    except (httpx.InvalidURL, ImportError, ValueError, OSError) as exc:
+        what = "Check ALL_PROXY, HTTPS_PROXY, HTTP_PROXY and SSL_CERT_FILE."
+        raise BadSettings(f"The environment's proxy or certificates cannot be used ({exc}). {what}") from exc
 
 
 @dataclass
@@ -37,11 +52,22 @@ async def translated(url: str, silence: float) -> AsyncIterator[Stage]:
             raise StreamBroken(f"The gateway went silent for {silence:g} s. {BREAK_HINT}") from exc
         raise TimedOut(f"The gateway did not answer within {silence:g} s. Try again later.") from exc
     except httpx.ConnectError as exc:
-        raise NoServer(url) from exc
+        raise _unconnected(url, exc) from exc
     except httpx.RequestError as exc:
         if stage.begun:
             raise StreamBroken(f"The connection broke in the middle. {BREAK_HINT}") from exc
-        raise ServerFault(f"{url} closed the connection without an answer. Is the gateway stopping?") from exc
+        or_https = ", or does it speak https" if url.startswith("http:") else ""
+        raise ServerFault(f"{url} closed the connection without an answer. Is the gateway stopping{or_https}?") from exc
+
+
+def _unconnected(url: str, error: httpx.ConnectError) -> TroupeError:
+    """Why there is no connection: nobody is there, or whoever is cannot be talked to safely, which only the error's causes tell."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return NotTrusted(url, cause.verify_message)
+    return NoServer(url) if cause is None else NotTroupe(url, "it does not speak https")
 
 
 def encode(body: Mapping[str, object]) -> bytes:
@@ -61,10 +87,10 @@ def body_of(content: bytes | None) -> dict[str, Any]:
 
 
 def json_of(response: httpx.Response) -> object:
-    """The body; None if it is no JSON."""
+    """The body; None if it is no JSON, or none that anybody means."""
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -1,19 +1,22 @@
 """The API client against answers written by hand: what it reads, and which error each failure becomes."""
 
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 
 import httpx
 import pytest
 
-from clients.api import Reply, Status, Troupe
+from clients.api import LOOK_S, SILENCE_S, Reply, Status, Troupe
 from clients.deltas import Delta, Usage
 from clients.errors import (
     BadKey,
     BadRequest,
+    BadSettings,
     NoServer,
     NotTroupe,
+    NotTrusted,
     Overloaded,
     ServerFault,
     StreamBroken,
@@ -249,6 +252,56 @@ async def test_nobody_at_the_port_says_what_to_do() -> None:
         with pytest.raises(NoServer) as caught:
             await troupe.models()
     assert str(caught.value) == ("No Troupe gateway answers at http://127.0.0.1:1. Start one with `make up`, or set TROUPE_URL.")
+
+
+async def test_who_does_not_speak_https_is_told_from_nobody() -> None:
+    """The address is what is wrong, and not that no gateway runs."""
+    async with serving(StubGateway()) as stub, Troupe(stub.url.replace("http:", "https:"), KEY) as troupe:
+        with pytest.raises(NotTroupe, match="it does not speak https"):
+            await troupe.models()
+
+
+async def test_a_certificate_that_is_not_trusted_is_said() -> None:
+    """With what is wrong about it."""
+
+    def refuse(_request: httpx.Request) -> httpx.Response:
+        doubt = ssl.SSLCertVerificationError(1, "certificate verify failed")
+        doubt.verify_message = "self-signed certificate"
+        raise httpx.ConnectError("tls") from doubt
+
+    async with _troupe(refuse) as troupe:
+        with pytest.raises(NotTrusted, match=r"not trusted here \(self-signed certificate\)"):
+            await troupe.models()
+
+
+def test_an_address_that_no_machine_can_have_is_one_sentence() -> None:
+    """Before anything is sent."""
+    with pytest.raises(BadSettings, match="No machine can be at http://xn--"):
+        Troupe("http://xn--.example", KEY)
+
+
+async def test_what_is_nested_for_ever_is_no_answer() -> None:
+    """Neither whole nor in a stream."""
+    deep = "[" * 100_000
+    async with _troupe(httpx.Response(200, text=deep)) as troupe:
+        with pytest.raises(NotTroupe):
+            await troupe.models()
+    with pytest.raises(StreamBroken):
+        await _deltas(_troupe(_stream(sse(deep))))
+
+
+async def test_only_what_may_wait_for_an_engine_is_waited_for_long() -> None:
+    """A gateway that hangs is told within seconds to who looks, and within minutes to who asks."""
+    waits: dict[str, float] = {}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        waits[request.url.path] = request.extensions["timeout"]["read"]
+        return httpx.Response(200, json={"data": [], "choices": [{"message": {"content": ""}}]})
+
+    async with _troupe(answer) as troupe:
+        await troupe.models()
+        await troupe.complete_chat("zizou", ASKED)
+    assert waits == {"/v1/models": LOOK_S, "/v1/chat/completions": SILENCE_S}
 
 
 async def test_what_json_cannot_say_is_refused_before_sending() -> None:

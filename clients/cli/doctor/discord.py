@@ -9,7 +9,9 @@ from typing import Any
 
 import httpx
 
-from clients.cli.doctor.finding import Finding, ill, odd, skipped, well
+from clients.cli.doctor.finding import Finding, failed, ill, odd, skipped, well
+from clients.errors import BadSettings
+from clients.wire import open_http
 
 API = "https://discord.com/api/v10"
 PATIENCE_S = 10.0
@@ -31,7 +33,11 @@ async def look_at_discord(token: str | None, transport: httpx.AsyncBaseTransport
     if not (token.isascii() and token.isprintable()):
         return [_bad_token("holds characters that no token has")]
     headers = {"authorization": f"Bot {token}", "user-agent": "DiscordBot (troupe, 1)"}
-    async with httpx.AsyncClient(headers=headers, transport=transport, timeout=PATIENCE_S) as http:
+    try:
+        client = open_http(headers=headers, transport=transport, timeout=PATIENCE_S)
+    except BadSettings as error:
+        return [failed("Discord", error)]
+    async with client as http:
         try:
             user = await _told(http, "/users/@me")
             application = await _told(http, "/applications/@me") if user else None

@@ -114,6 +114,18 @@ async def test_an_unknown_model_is_code_5_with_near_misses(stub: StubGateway, sh
     assert (result.exit_code, "Did you mean `zizou`?" in result.stderr) == (5, True)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"), [("ALL_PROXY", "nonsense://127.0.0.1:1"), ("ALL_PROXY", "socks9://x"), ("SSL_CERT_FILE", "/no/such/file.pem")]
+)
+async def test_an_environment_that_no_connection_can_be_made_with_is_one_sentence(
+    stub: StubGateway, shell: Shell, variable: str, value: str
+) -> None:
+    """It says which variables to look at. What is on this very machine needs none of them."""
+    result = await shell.run("models", url="https://gateway.example", **{variable: value})
+    assert (result.exit_code, variable in result.stderr, result.stderr.count("\n")) == (1, True, 1)
+    assert (await shell.run("models", **{variable: value})).exit_code == 0
+
+
 async def test_a_refusal_is_code_1_with_the_gateways_words(stub: StubGateway, shell: Shell) -> None:
     """What the gateway says is what the person reads."""
     stub.failure = (503, error_body("All engines are busy.", "server_is_overloaded"), {})
