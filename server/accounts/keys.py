@@ -20,6 +20,7 @@ from server.accounts.key_text import KEY_ID, hash_key, make_key, parse_key
 from server.accounts.pepper import open_pepper
 from server.accounts.principal import Scope, check_grant
 from server.accounts.schema import accounts, keys
+from server.accounts.terms import key_account, pass_on
 from server.accounts.times import Clock, as_text, as_time, utc_now
 
 MAX_NAME = 100
@@ -98,7 +99,7 @@ class KeyStore:
             return key
 
     async def rotate(self, key_id: str, *, by: str, overlap: timedelta = OVERLAP) -> Created:
-        """A new key with the old one's name, rights and end; the old one opens until `overlap` is over, or its own end.
+        """A new key with the old one's name, rights, limits and end; the old one opens until `overlap` is over, or its own end.
 
         Raises UnknownKey, KeyEnded or BadGrant.
         """
@@ -111,6 +112,7 @@ class KeyStore:
             if not old.opens(now) or old.replaced_by is not None:
                 raise KeyEnded(f"The key {key_id} has been revoked, replaced or has expired: create a new one.")
             created = await self._add(connection, replace(old, created_at=now, created_by=_words("by", by), last_used_at=None))
+            await pass_on(connection, key_account(key_id), key_account(created.key.id))
             ends = now + overlap if old.expires_at is None else min(old.expires_at, now + overlap)
             await _change(connection, key_id, expires_at=as_text(ends), replaced_by=created.key.id)
             return replace(created, replaced=replace(old, expires_at=ends, replaced_by=created.key.id))

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.registry import DatabaseError
 from adapters.registry.database import Database
@@ -48,6 +49,13 @@ def community_account(community: str) -> str:
 
 def key_account(key_id: str) -> str:
     return f"k:{key_id}"
+
+
+async def pass_on(connection: AsyncConnection, account: str, to: str) -> None:
+    """What was agreed with `account`, if anything was, holds for `to` as well, which is new."""
+    held = (await connection.execute(select(terms).where(terms.c.account == account))).mappings().first()
+    if held is not None:
+        await connection.execute(insert(terms).values({**held, "account": to}))
 
 
 class TermsStore:

@@ -116,7 +116,7 @@ def make_parts(
         books=books,
         ring=ring,
         authenticator=authenticator,
-        keys=KeyDesk(ring, keys),
+        keys=KeyDesk(ring, keys, books.terms),
         limits=LimitDesk(books, keys),
         feedback=FeedbackDesk(feedback, ConsentStore(books.database), trials, directory, clock_ns=books.clock_ns),
         canaries=CanaryKeeper(trials, feedback, directory, moves, clock_ns=books.clock_ns),

@@ -6,7 +6,7 @@ A change that has begun goes on though its caller went away: what the table says
 import asyncio
 import logging
 from collections.abc import Coroutine, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from adapters.registry import DatabaseError
 from server.accounts import Created, Key, KeyRing, KeyStore, Principal, UnknownKey
 from server.accounts.errors import AccountsError
 from server.accounts.key_text import KEY_ID
+from server.accounts.terms import TermsBook
 from server.gateway.errors import Forbidden, KeysUnavailable
 from server.gateway.translations import from_accounts
 
@@ -25,9 +26,10 @@ _Changed = TypeVar("_Changed")
 class KeyDesk:
     """Raises GatewayErrors. Keys of other communities are not there for a key that is bound to some."""
 
-    def __init__(self, ring: KeyRing, store: KeyStore) -> None:
+    def __init__(self, ring: KeyRing, store: KeyStore, terms: TermsBook) -> None:
         self._ring = ring
         self._store = store
+        self._terms = terms
         self._working: set[asyncio.Task[Any]] = set()
 
     @property
@@ -59,6 +61,8 @@ class KeyDesk:
         with _translated("Keys cannot be replaced at the moment."):
             await self._check(caller, key_id)
             created = await self._whole(self._ring.rotate(key_id, by=_words(caller), overlap=overlap))
+        with suppress(DatabaseError):  # the new key is there, and its limits hold a moment later
+            await self._terms.refresh()
         log.info("key %s was replaced by key %s by %s", key_id, created.key.id, _words(caller))
         return created
 

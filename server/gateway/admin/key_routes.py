@@ -60,7 +60,8 @@ def build_key_router(*, rights: Rights, desk: KeyDesk, body_timeout: float) -> A
         openapi_extra=body_of(schemas.Rotate, required=False),
     )
     async def rotate(request: Request, key_id: KeyId, caller: Keeper) -> Response:
-        """With the same name, rights and end. The old one goes on opening for `overlap` seconds, so that nobody is cut off meanwhile."""
+        """With the same name, rights, limits and end. The old one goes on opening for `overlap` seconds, so that nobody is cut off
+        meanwhile."""
         wanted = await read_document(request, schemas.Rotate, body_timeout)
         created = await desk.rotate(caller, key_id, timedelta(seconds=wanted.overlap))
         assert created.replaced is not None

@@ -11,6 +11,7 @@ import pytest
 from adapters.registry import Base, DatabaseError
 from server.accounts import Created, Key, KeyRing, KeyStore, Principal, Scope
 from server.accounts.keys import Changes
+from server.accounts.terms import Terms, TermsBook, TermsStore
 from server.accounts.times import utc_now
 from server.gateway.admin.key_desk import KeyDesk
 from server.gateway.errors import KeyNotFound, KeysUnavailable
@@ -98,6 +99,7 @@ class Moody(KeyStore):
         self.is_away = False
         self.go = asyncio.Event()
         self.go.set()
+        self.terms = TermsBook(TermsStore(store._database), community=Terms(), key=Terms())
 
     async def changes(self, after: int | None = None) -> Changes:
         self._check()
@@ -166,7 +168,7 @@ async def test_a_change_that_has_begun_is_done_whole(moody: Moody) -> None:
     created = await moody.create("bot", ["chat"], by="the tests")
     ring = KeyRing(moody)
     await ring.refresh()
-    desk = KeyDesk(ring, moody)
+    desk = KeyDesk(ring, moody, moody.terms)
     moody.go.clear()
     asking = asyncio.create_task(desk.rotate(OPERATOR, created.key.id, timedelta(0)))
     async with asyncio.timeout(SOON.total_seconds()):
@@ -187,7 +189,7 @@ async def test_what_cannot_be_an_id_never_comes_to_the_table(moody: Moody) -> No
     ring = KeyRing(moody)
     await ring.refresh()
     moody.is_away = True
-    desk = KeyDesk(ring, moody)
+    desk = KeyDesk(ring, moody, moody.terms)
     with pytest.raises(KeyNotFound):
         await desk.revoke(OPERATOR, "' OR 1=1 --")
     with pytest.raises(KeysUnavailable):

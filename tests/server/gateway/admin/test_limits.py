@@ -49,6 +49,21 @@ async def test_a_key_s_limits_are_within_its_community_s(stage: Stage) -> None:
     assert (await chat(stage)).status_code == 200
 
 
+async def test_a_key_that_replaces_another_has_its_limits(stage: Stage) -> None:
+    """From its first request on; one with which nothing was agreed goes on with the defaults."""
+    for agreed in ({**NONE, "tokens_per_day": 0, "at_cap": "refuse", "weight": 1}, None):
+        made = (await call(stage, "POST", f"{ROOT}/keys", {"name": "bot", "scopes": ["chat"], "communities": ["zizou"]})).json()
+        if agreed is not None:
+            await call(stage, "PUT", f"{LIMITS}/keys/{made['id']}", agreed)
+        new = (await call(stage, "POST", f"{ROOT}/keys/{made['id']}/rotate")).json()
+        answer = await stage.http.post("/v1/chat/completions", json=ASK, headers={"authorization": f"Bearer {new['key']}"})
+        assert answer.status_code == (200 if agreed is None else 429)
+        held = (await call(stage, "GET", f"{LIMITS}/keys/{new['id']}")).json()
+        assert (held["is_default"], held["terms"]) == (agreed is None, agreed or {**NONE, "at_cap": "refuse", "weight": 1})
+        for key_id in (made["id"], new["id"]):
+            await call(stage, "DELETE", f"{LIMITS}/keys/{key_id}")
+
+
 async def test_whose_budget_is_spent_says_what_happens_then(stage: Stage) -> None:
     """A key's own cap is as its key was told, whatever its community's would be."""
     path = f"{LIMITS}/keys/set-chat"
