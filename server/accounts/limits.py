@@ -168,7 +168,7 @@ def _too_many(want: Want, balance: Balance) -> ConcurrencyLimited | None:
     cap = want.limits.concurrent
     if cap is None or balance.running < cap:
         return None
-    return ConcurrencyLimited(Kind.CONCURRENT, _owner(want), cap=cap, remaining=0, retry_after_ms=1000)
+    return ConcurrencyLimited(Kind.CONCURRENT, _owner(want), cap=cap, remaining=0, retry_after_ms=1000 if cap else None)
 
 
 def _spent(want: Want, balance: Balance, day: str) -> BudgetSpent | None:
@@ -188,6 +188,7 @@ def _spent(want: Want, balance: Balance, day: str) -> BudgetSpent | None:
                 remaining=max(0, cap - spent - reserved),
                 resets_at=resets_at,
                 held=spent + wanted <= cap,
+                fits=wanted <= cap,
             )
     return None
 

@@ -5,7 +5,7 @@ LedgerError                an AccountsError
 ├── DuplicateRequest       this request id is in the ledger already
 └── Refused                429; `limit`, `owner`, `cap`, `remaining` say which limit and how much of it is left
     ├── RateLimited        requests or tokens per minute; `retry_after_ms` (None: it is larger than the limit itself), `reset_ms`
-    ├── ConcurrencyLimited as many run as may
+    ├── ConcurrencyLimited as many run as may; `retry_after_ms` (None: none may ever run)
     └── BudgetSpent        tokens per day or money per month; `resets_at`; `held`: only set aside for requests that run now
 
 Each message is for the caller: it names his own limits and nobody else's, no file and no server.
@@ -56,16 +56,21 @@ class RateLimited(Refused):
 
 
 class ConcurrencyLimited(Refused):
-    def __init__(self, limit: str, owner: str, *, cap: int, remaining: int, retry_after_ms: int) -> None:
-        message = f"This {owner} may run {cap} {_NAMES[limit]}, and they are running: try again when one has ended."
+    def __init__(self, limit: str, owner: str, *, cap: int, remaining: int, retry_after_ms: int | None) -> None:
+        advice = ": have the limit raised" if retry_after_ms is None else ", and they are running: try again when one has ended"
+        message = f"This {owner} may run {cap} {_NAMES[limit]}{advice}."
         super().__init__(limit, owner, message, cap=cap, remaining=remaining, retry_after_ms=retry_after_ms)
 
 
 class BudgetSpent(Refused):
-    def __init__(self, limit: str, owner: str, *, cap: int, remaining: int, resets_at: datetime, held: bool) -> None:
+    def __init__(self, limit: str, owner: str, *, cap: int, remaining: int, resets_at: datetime, held: bool, fits: bool) -> None:
+        """`fits`: whether the request would be let in if nothing of it were used."""
         what = f"{cap} {_NAMES[limit]}" if limit == "tokens_per_day" else _NAMES[limit]
         begins = f"it begins anew at {resets_at:%Y-%m-%dT%H:%M:%SZ}"
-        message = f"What is left of this {owner}'s {what} is less than this request may use: {begins}."
+        advice = f": {begins}" if fits else f", and so is all of it when {begins}: ask for less, or have the limit raised"
+        if held:
+            advice = f": some of it is set aside for requests that run, and {begins}"
+        message = f"What is left of this {owner}'s {what} is less than this request may use{advice}."
         super().__init__(limit, owner, message, cap=cap, remaining=remaining, retry_after_ms=1000 if held else None)
         self.resets_at = resets_at
         self.held = held

@@ -142,11 +142,21 @@ async def test_tokens_that_were_not_used_flow_back(ledger: Ledger) -> None:
     assert rate.remaining == 60 - 15 - 30
 
 
-async def test_what_can_never_fit_says_so(ledger: Ledger) -> None:
-    with pytest.raises(RateLimited) as refused:
-        await ledger.reserve(request(most=1000), allowed(Limits(tokens_per_minute=100)))
+@pytest.mark.parametrize(
+    ("limits", "kind", "said"),
+    [
+        (Limits(tokens_per_minute=100), RateLimited, "asks for more"),
+        (Limits(concurrent=0), ConcurrencyLimited, "have the limit raised"),
+        (Limits(tokens_per_day=100), BudgetSpent, "ask for less"),
+        (Limits(money_per_month=100), BudgetSpent, "ask for less"),
+    ],
+)
+async def test_what_can_never_fit_says_so(ledger: Ledger, limits: Limits, kind: type[Refused], said: str) -> None:
+    """Nobody is told to come again in vain."""
+    with pytest.raises(kind) as refused:
+        await ledger.reserve(request(most=1000), allowed(limits))
     assert refused.value.retry_after_ms is None
-    assert "asks for more" in str(refused.value)
+    assert said in str(refused.value)
 
 
 async def test_a_spent_budget_tells_when_it_begins_anew(ledger: Ledger) -> None:
@@ -159,10 +169,12 @@ async def test_a_spent_budget_tells_when_it_begins_anew(ledger: Ledger) -> None:
         assert f"{refused.value.resets_at:%Y-%m-%d}" == when
         assert when in str(refused.value)
         assert (refused.value.held, refused.value.retry_after_ms) == (True, 1000)
+        assert "set aside for requests that run" in str(refused.value)
         await ledger.settle(first, Settlement(Outcome.COMPLETE, prompt_tokens=10, completion_tokens=20))
         with pytest.raises(BudgetSpent) as refused:
             await ledger.reserve(request(community=name), allowed(limits))
         assert (refused.value.held, refused.value.retry_after_ms) == (False, None)
+        assert "set aside" not in str(refused.value)
 
 
 async def test_days_and_months_begin_anew_at_midnight_utc(ledger: Ledger, database: Database, clock: Clock) -> None:
