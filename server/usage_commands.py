@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from rich.console import Group, RenderableType
 
 from adapters.cli.access import Access
@@ -76,12 +77,16 @@ def usage_group(
 ) -> None:
     """Show what was used and what it costs, by UTC day and community."""
     if context.invoked_subcommand is not None:
+        if any(context.get_parameter_source(name) is not ParameterSource.DEFAULT for name in context.params):
+            raise click.UsageError(f"Say what you want of `{context.invoked_subcommand}` after its name: it knows fewer options.")
         return
     if as_json and as_csv:
         raise click.UsageError("Say either --json or --csv.")
     access = context.find_object(Access) or Access()
     today = datetime.now(UTC).date()
     days = (since or str(today.replace(day=1)), until or str(today))
+    if days[0] > days[1]:
+        raise click.UsageError(f"--from {days[0]} is after --to {days[1]}: say the first day and the last one.")
     with sentences():
         asked = by or ("day", "community")
         if local:

@@ -74,6 +74,9 @@ class Cursor:
             kinds = [type(value) for value in astuple(cls())]
             if [type(value) for value in values] != kinds or max(map(abs, (values[0], values[2], values[4]))) > 2**62:
                 raise ValueError
+            names = f"{values[1]}{values[3]}{values[5]}"
+            if not (names.isascii() and names.isprintable()):  # no database has such a name, and some cannot even be asked for it
+                raise ValueError
         except (ValueError, TypeError) as exc:
             raise BadCursor("This is no cursor of this address: send one as it came, or none to begin anew.") from exc
         return cls(*values)

@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 
 from server.accounts import Principal, Scope
 from server.gateway.admin.limit_desk import LimitDesk
+from server.gateway.admin.limit_routes import payer
 from server.gateway.admin.money_schemas import state_document
 from server.gateway.auth import Authenticator
 from server.gateway.errors import ModelNotFound
@@ -36,4 +37,4 @@ def _asked(caller: Principal, community: str) -> list[str]:
         return sorted(caller.communities or ())
     if caller.communities is not None and community not in caller.communities:
         raise ModelNotFound(f"The community {community!r} does not exist or you do not have access to it.", param="community")
-    return [community]
+    return [payer(community)]

@@ -119,7 +119,17 @@ async def test_usage_in_a_terminal(stage: Stage) -> None:
     assert "Nothing was used" in await said(stage, usage_group, "--from", "2020-01-01", "--to", "2020-01-02")
 
 
-@pytest.mark.parametrize("arguments", [("--from", "yesterday"), ("--by", "week"), ("--json", "--csv"), ("--local", "--to", "2026-02-30")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--from", "yesterday"),
+        ("--by", "week"),
+        ("--json", "--csv"),
+        ("--local", "--to", "2026-02-30"),
+        ("--to", "2020-01-31"),
+        ("--community", "zizou", "export"),
+    ],
+)
 async def test_what_cannot_be_asked_of_usage(stage: Stage, arguments: tuple[str, ...]) -> None:
     assert (await run(stage, usage_group, *arguments)).exit_code == 2
 

@@ -22,6 +22,7 @@ from server.accounts.errors import BadCursor
 from server.accounts.usage import By, Usage, to_csv, total, usage
 from server.gateway.admin import money_schemas
 from server.gateway.admin.documents import refusals
+from server.gateway.admin.limit_routes import payer
 from server.gateway.admin.rights import Rights
 from server.gateway.errors import Forbidden, InvalidRequest, LedgerUnavailable
 
@@ -61,6 +62,8 @@ def build_usage_router(*, rights: Rights, books: Books, seal: Seal) -> APIRouter
         """With `format=csv`, the rows as RFC 4180 has them."""
         today = datetime.fromtimestamp(books.clock_ns() / 1e9, UTC).date()
         days = (_day(since, "from") or str(today.replace(day=1)), _day(until, "to") or str(today))
+        if days[0] > days[1]:
+            raise InvalidRequest(f"from is {days[0]}, after to, {days[1]}: send the first day and the last one.", param="from")
         summed = _by(by)
         with _translated():
             rows = await usage(books.database, days, communities=_scope(caller, community), by=summed, limit=MAX_ROWS + 1)
@@ -98,9 +101,10 @@ _EVENTS: dict[str, Any] = {
 
 
 def _scope(caller: Principal, community: str) -> frozenset[str] | None:
-    """Whose rows these are; None for all and the operator's."""
+    """Whose rows these are; None for all and the operator's. Raises InvalidRequest or Forbidden."""
     if not community:
         return caller.communities
+    payer(community)
     if not caller.may(Scope.ADMIN, community):
         raise Forbidden("This key is not for this community.", param="community")
     return frozenset({community})

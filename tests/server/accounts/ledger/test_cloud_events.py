@@ -136,7 +136,19 @@ async def test_events_of_some_communities_and_from_some_day_on(ledger: Ledger, d
     assert (await page(database, clock, Cursor(), communities=set()))[0] == []
 
 
-@pytest.mark.parametrize("text", ["!", "AAAA", "W10", "WzEsMiwzXQ", "é" * 9, Cursor(ended_ms=2**70).text(), "WyIiLCIiLDAsIiIsMCwiIl0"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "!",
+        "AAAA",
+        "W10",
+        "WzEsMiwzXQ",
+        "é" * 9,
+        Cursor(ended_ms=2**70).text(),
+        "WyIiLCIiLDAsIiIsMCwiIl0",
+        *(Cursor(request=name).text() for name in ("\ud800", "\0", "é")),
+    ],
+)
 def test_a_text_that_is_no_cursor_is_refused(text: str) -> None:
     with pytest.raises(BadCursor):
         Cursor.read(text)

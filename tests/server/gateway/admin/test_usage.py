@@ -100,9 +100,14 @@ async def test_a_community_s_own_admin_sees_its_own_usage_only(stage: Stage) -> 
         ("", {"from": "yesterday"}, "from"),
         ("", {"to": "2026-02-30"}, "to"),
         ("", {"from": "20261121"}, "from"),
+        ("", {"from": "2026-11-22", "to": "2026-11-21"}, "from"),
+        ("", {"to": "2020-01-31"}, "from"),
+        ("", {"community": "a\0b"}, "community"),
+        ("", {"community": "NOBODY"}, "community"),
         ("", {"by": "week"}, "by"),
         ("", {"format": "xml"}, "format"),
         ("/events", {"cursor": "nonsense"}, "cursor"),
+        ("/events", {"cursor": "WzAsIlx1ZDgwMCIsMCwiIiwwLCIiXQ"}, "cursor"),
         ("/events", {"cursor": "x" * 600}, "cursor"),
         ("/events", {"limit": "0"}, "limit"),
         ("/events", {"limit": "1001"}, "limit"),
@@ -146,6 +151,8 @@ async def test_a_key_for_all_communities_asks_for_one(stage: Stage) -> None:
     one = await stage.http.get("/v1/usage", params={"community": "zizou"}, headers=CHAT)
     assert set(one.json()["communities"]) == {"zizou"}
     assert json.loads(one.text)["key"]["concurrent"]["limit"] is None
+    nobody = await stage.http.get("/v1/usage", params={"community": "a\0b"}, headers=CHAT)
+    assert (nobody.status_code, nobody.json()["error"]["param"]) == (400, "community")
 
 
 async def test_an_admin_key_has_no_usage_of_its_own(stage: Stage) -> None:
