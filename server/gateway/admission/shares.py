@@ -60,13 +60,15 @@ class Shares:
         return 0 if share is None else share.waiting
 
     def of(self, community: str, weight: float) -> Share:
-        """The share of `community`. Another weight than before holds once nothing of it waits."""
+        """The share of `community`. Another weight than before holds from now on, also for what waits already."""
         share = self._all.get(community)
         if share is None:
             if len(self._all) >= self._sweep_at:
                 self._sweep()
             share = self._all[community] = Share(community, weight, self._usual)
-        elif not share.waiting:
+        elif share.weight != weight:
+            if share.waiting:
+                self.weight += weight - share.weight
             share.weight = weight
         return share
 

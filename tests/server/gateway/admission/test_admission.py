@@ -1,6 +1,7 @@
 """What is let to the engine, in which order, and what never is."""
 
 import random
+from collections import Counter
 
 import pytest
 
@@ -80,6 +81,27 @@ def test_two_that_always_want_more_get_the_same_and_by_weight() -> None:
         finish(admission, place, float(step), tokens)
         got[name] += (100 + 2 * tokens) / weights[name]
     assert got["a"] == pytest.approx(got["b"], rel=0.02)
+
+
+def test_another_weight_holds_though_requests_wait_all_the_time() -> None:
+    """From its first request on; and what waited with the old one is let in by it, too."""
+    admission = Admission(Bounds(slots=1, batch=8, waiting=4096))
+    running: list[Place] = []
+    got: list[Counter[str]] = [Counter(), Counter()]
+    for step in range(4000):
+        for name in ("a", "b"):
+            while admission.shares.waiting_of(name) < 5:
+                admission.arrive(ticket(name, weight=3.0 if name == "a" and step >= 2000 else 1.0), float(step))
+        running += let_in(admission, float(step))
+        place = running.pop(0)
+        finish(admission, place, float(step))
+        got[step >= 2000][place.lane.share.community] += 1
+    assert got[0]["a"] == pytest.approx(got[0]["b"], rel=0.05)
+    assert got[1]["a"] == pytest.approx(3 * got[1]["b"], rel=0.05)
+    while running or admission.lanes.waiting:
+        running += let_in(admission, 4000.0)
+        finish(admission, running.pop(), 4000.0)
+    assert admission.shares.weight == 0.0
 
 
 def test_who_comes_back_after_a_pause_has_no_credit_from_it() -> None:
