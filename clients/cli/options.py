@@ -45,4 +45,4 @@ seed_option = click.option("--seed", type=int, help="The same seed gives the sam
 
 def is_conversation() -> bool:
     """Whether a person sits before both ends of the command."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()

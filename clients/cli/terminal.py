@@ -48,7 +48,9 @@ def printable(text: str) -> str:
 
 
 def piped_in() -> TextIO:
-    """Standard input as text, where bytes that are none become U+FFFD instead of an error."""
+    """Standard input as text, where bytes that are none become U+FFFD instead of an error; nothing where it is closed."""
+    if sys.stdin is None:
+        return io.StringIO()
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")
     return sys.stdin

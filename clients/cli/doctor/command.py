@@ -13,6 +13,7 @@ from clients.cli.doctor.discord import look_at_discord
 from clients.cli.doctor.finding import Finding, Health, exit_code, failed
 from clients.cli.doctor.gateway import look_at_gateway
 from clients.cli.doctor.machine import look_at_files, look_at_key, look_at_settings
+from clients.cli.exits import exit_codes
 from clients.cli.models import how_others_come
 from clients.cli.options import known_models, url_option
 from clients.errors import BadSettings
@@ -25,6 +26,7 @@ _SIGNS = {Health.WELL: ("✓", "green"), Health.ODD: ("!", "yellow"), Health.ILL
 @click.option("--ask", metavar="MODEL", shell_complete=known_models, help="Also ask MODEL something: wakes the engine, costs a few tokens.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 @url_option
+@exit_codes()
 def doctor(ask: str | None, as_json: bool, url: str | None) -> None:
     """Look whether everything is well: settings, key, gateway, engine, Discord; and say what to do where it is not.
 
