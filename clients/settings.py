@@ -62,7 +62,7 @@ def read_settings(environ: Mapping[str, str] | None = None, *, url: str | None =
     return ClientSettings(
         url=chosen,
         api_key=None if withheld else key or None,
-        home=Path(home).expanduser(),
+        home=_folder(home, "TROUPE_HOME" if home_from == "default" else home_from),
         config=config,
         colour=not env.get("NO_COLOR") and env.get("TERM") != "dumb",
         origins={"url": told_by, "api_key": key_from, "home": home_from},
@@ -71,10 +71,9 @@ def read_settings(environ: Mapping[str, str] | None = None, *, url: str | None =
 
 
 def config_path(environ: Mapping[str, str] | None = None) -> Path:
-    """Where the settings file is, or would be."""
+    """Where the settings file is, or would be. Raises BadSettings."""
     env = os.environ if environ is None else environ
-    folder = Path(env.get("XDG_CONFIG_HOME") or DEFAULT_CONFIG).expanduser()
-    return folder / "troupe" / "config.toml"
+    return _folder(env.get("XDG_CONFIG_HOME") or DEFAULT_CONFIG, "XDG_CONFIG_HOME") / "troupe" / "config.toml"
 
 
 def read_bot_token(environ: Mapping[str, str] | None = None) -> str | None:
@@ -84,15 +83,24 @@ def read_bot_token(environ: Mapping[str, str] | None = None) -> str | None:
 
 
 def checked_url(url: str, name: str = "TROUPE_URL") -> str:
-    """`url` without a trailing slash or `/v1`. Raises BadSettings, which says `name`, if it is not an http address."""
+    """`url` without a trailing slash or `/v1`. Raises BadSettings, which says `name`, if it is not an http address, or more than one."""
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port that is no number, a bracket that never closes
         usable = False
+    if usable and (parts.username is not None or parts.query or parts.fragment):  # a password would go in the key's place, and be shown
+        raise BadSettings(f"{name} says more than an address like {DEFAULT_URL}: leave out what is before the @ or behind a ? or #.")
     if not usable:
         raise BadSettings(f"{name} is {url!r}, which is not an address like {DEFAULT_URL}.")
     return url.rstrip("/").removesuffix("/v1")
+
+
+def _folder(path: str | Path, told_by: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as exc:
+        raise BadSettings(f"Whose home {path} begins with is not known here. Set {told_by} to a whole path.") from exc
 
 
 def _first(*told: tuple[str, str | None], default: str = "") -> tuple[str, str]:

@@ -3,6 +3,7 @@
 Never repeats a request: whether to try again is the person's decision, and every verb of the registry may be given twice.
 """
 
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -48,12 +49,16 @@ class AdminApi:
                 + self._otherwise("or work on this machine's registry with --local")
                 + "."
             )
-        self._http = httpx.Client(
-            base_url=f"{url}/admin/v1",
-            headers={"authorization": f"Bearer {admin_key}"},
-            transport=transport,
-            trust_env=not is_local(url),  # a proxy of the environment must not stand before this very machine
-        )
+        try:
+            self._http = httpx.Client(
+                base_url=f"{url}/admin/v1",
+                headers={"authorization": f"Bearer {admin_key}"},
+                transport=transport,
+                trust_env=not is_local(url),  # a proxy of the environment must not stand before this very machine
+            )
+        except (httpx.InvalidURL, ImportError, ValueError, OSError) as exc:
+            what = "check ALL_PROXY, HTTPS_PROXY, HTTP_PROXY and SSL_CERT_FILE"
+            raise BadUsage(f"The environment's proxy or certificates cannot be used ({exc}): {what}.") from exc
 
     def close(self) -> None:
         self._http.close()
@@ -83,6 +88,8 @@ class AdminApi:
         try:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
+            if doubt := _doubt(exc):
+                raise NoGateway(f"At {self._url} there is somebody, but no safe connection ({doubt}): check TROUPE_URL.") from exc
             raise NoGateway(
                 f"No Troupe gateway answers at {self._url}: start it, or set TROUPE_URL to where it is"
                 + self._otherwise("or use --local on its machine")
@@ -123,6 +130,16 @@ class AdminApi:
         return f", {words}" if self._local else ""
 
 
+def _doubt(error: BaseException) -> str:
+    """What is wrong with https there, which only the error's causes tell; nothing where that is not it."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate: {cause.verify_message}"
+    return "" if cause is None else "it does not speak https"
+
+
 def _json(response: httpx.Response) -> Any:
     try:
         return response.json()
@@ -131,12 +148,14 @@ def _json(response: httpx.Response) -> Any:
 
 
 def checked_url(url: str) -> str:
-    """`url` without a trailing slash or `/v1`. Raises BadUsage if it is not an http address."""
+    """`url` without a trailing slash or `/v1`. Raises BadUsage if it is not an http address, or more than one."""
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port that is no number, a bracket that never closes
         usable = False
+    if usable and (parts.username is not None or parts.query or parts.fragment):  # a password would go in the key's place, and be shown
+        raise BadUsage("TROUPE_URL says more than an address: leave out what is before the @ or behind a ? or #.")
     if not usable:
         raise BadUsage(f"TROUPE_URL is {url[:200]!r}, which is not an address like http://127.0.0.1:8000.")
     return url.rstrip("/").removesuffix("/v1")

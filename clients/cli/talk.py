@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import TextIO
 
 import click
@@ -17,7 +16,7 @@ from clients.cli.dialogue import Dialogue
 from clients.cli.orders import HELP, read_order
 from clients.cli.remembered import RememberedModels
 from clients.cli.terminal import screen_for, speak
-from clients.cli.transcript import save
+from clients.cli.transcript import place, save
 from clients.cli.waiting import Waiting
 from clients.errors import TroupeError
 from clients.offer import Offer
@@ -107,7 +106,7 @@ class Talk:
             case "/models", _:
                 self._note("\n".join(self.known))
             case ("/save" | "/save!") as how, name:
-                path = Path(name).expanduser()
+                path = place(name)
                 save(self.dialogue, path, datetime.now().astimezone(), replace=how == "/save!")
                 self._note(f"Saved as {path}.")
             case _:

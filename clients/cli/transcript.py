@@ -23,6 +23,14 @@ class NotSaved(TroupeError):
     """The file was not written, or not read; the sentence says why."""
 
 
+def place(name: str) -> Path:
+    """The file that somebody means by `name`. Raises NotSaved."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as exc:
+        raise NotSaved(f"Whose home {name} begins with is not known here. Write the whole path.") from exc
+
+
 def save(dialogue: Dialogue, path: Path, now: datetime, *, replace: bool = False) -> None:
     """Write the chat to `path`, in the form that its ending names. `now` is with its time zone. Raises NotSaved."""
     write = _FORMS.get(path.suffix.lower())

@@ -39,6 +39,21 @@ def test_the_environment_is_read_and_its_keys_are_not_shown(bare: dict[str, str]
     assert "k1" not in repr(settings)
 
 
+@pytest.mark.parametrize("url", ["http://me:secret@host", "http://host/?secret", "http://host/#secret"])
+def test_an_address_says_where_and_nothing_else(bare: dict[str, str], url: str) -> None:
+    """A password would be sent in place of the key; whatever it was, it is not shown."""
+    with pytest.raises(BadSettings, match="TROUPE_URL says more than an address") as caught:
+        read_settings(bare | {"TROUPE_URL": url})
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["TROUPE_HOME", "XDG_CONFIG_HOME"])
+def test_the_home_of_nobody_is_one_sentence(bare: dict[str, str], variable: str) -> None:
+    """It says which variable to set."""
+    with pytest.raises(BadSettings, match=f"Set {variable} to a whole path"):
+        read_settings(bare | {variable: "~no-such-person/x"})
+
+
 @pytest.mark.parametrize("url", ["localhost:8000", "ftp://host", "http://", "http://h:port", "http://[::1"])
 def test_an_address_that_is_none_is_refused_with_an_example(bare: dict[str, str], url: str) -> None:
     """The sentence names where it was said."""

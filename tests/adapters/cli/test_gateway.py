@@ -1,6 +1,7 @@
 """The way through the gateway: what is sent, and what each failure of it says."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from adapters.cli.access import Access
 from adapters.cli.admin_api import checked_url
+from adapters.cli.errors import BadUsage
 from adapters.cli.gateway import GatewayRegistrar
 from adapters.cli.registrar import Upload
 from adapters.settings import RegistrySettings
@@ -156,6 +158,32 @@ def test_a_gateway_that_fails_is_one_sentence(failure: Exception, code: int, hin
 
     result = run(answer, "promote", "zizou", 1)
     assert (result.exit_code, hint in result.stderr, result.stderr.count("\n")) == (code, True, 1)
+
+
+def test_a_certificate_that_is_not_trusted_is_said() -> None:
+    """Somebody is there: it is not a gateway that does not run."""
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        doubt = ssl.SSLCertVerificationError(1, "certificate verify failed")
+        doubt.verify_message = "self-signed certificate"
+        raise httpx.ConnectError("tls") from doubt
+
+    result = run(refuse, "ls")
+    assert (result.exit_code, "no safe connection" in result.stderr, "self-signed" in result.stderr) == (3, True, True)
+
+
+def test_a_proxy_that_is_none_is_one_sentence() -> None:
+    """It says which variables to look at."""
+    result = CliRunner(env={"ALL_PROXY": "nonsense://x"}).invoke(main, ["ls"], obj=Access(settings=lambda: SETTINGS))
+    assert (result.exit_code, "ALL_PROXY" in result.stderr, result.stderr.count("\n")) == (2, True, 1)
+
+
+@pytest.mark.parametrize("url", ["http://me:secret@gateway.test", "http://gateway.test/?secret", "http://gateway.test#secret"])
+def test_an_address_says_where_and_nothing_else(url: str) -> None:
+    """A password would be sent in place of the key; whatever it was, it is not shown."""
+    with pytest.raises(BadUsage, match="says more than an address") as caught:
+        checked_url(url)
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["gateway", "ftp://gateway.test", "http://", "http://[::1", "http://gateway.test:0", "http://a:b"])

@@ -193,6 +193,12 @@ async def test_a_chat_is_saved_and_gone_on_with(stub: StubGateway, shell: Shell)
     assert (again.exit_code, "is there already" in again.stderr) == (1, True)
 
 
+async def test_a_chat_survives_a_file_in_the_home_of_nobody(stub: StubGateway, shell: Shell) -> None:
+    """Where somebody only mistyped a name, what was said is not lost: in a pipe it is the sentence that ends it."""
+    result = await shell.run("chat", "zizou", stdin="hi\n/save ~no-such-person/chat.md\n")
+    assert (result.exit_code, result.stderr.startswith("Error: Whose home ~no-such-person/chat.md begins with is not known")) == (1, True)
+
+
 async def test_names_are_not_written_for_a_model_that_reads_them_otherwise(stub: StubGateway, shell: Shell) -> None:
     """The person is told, and may go on."""
     stub.told["zizou"] = {"renderer": "turns-99"}
