@@ -77,6 +77,7 @@ def test_an_ordinary_schema_passes_as_it_is_less_what_binds_nothing() -> None:
         ({"minLength": -1}, "schema.minLength"),
         ({"minimum": True}, "schema.minimum"),
         ({"minimum": 2**64}, "schema.minimum"),
+        ({"exclusiveMaximum": -(10**400)}, "schema.exclusiveMaximum"),
         ({"format": "regex"}, "schema.format"),
         ({"format": "uri-template"}, "schema.format"),
         ({"required": "name"}, "schema.required"),
