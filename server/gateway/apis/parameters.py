@@ -149,15 +149,15 @@ metadata = Check(_metadata, {"type": "object", "maxProperties": MAX_METADATA, "a
 def _stream_options(value: Any, path: str) -> dict[str, bool]:
     if not isinstance(value, dict):
         raise InvalidRequest(f"{path} must be an object, not {kind_of(value)}.", param=path)
-    for key in value:
-        if key != "include_usage":
+    for key, option in value.items():
+        if key != "include_usage" and not (key == "include_obfuscation" and asks_nothing(option, (False,))):
             raise InvalidRequest(f"{path} knows only include_usage.", param=f"{path}.{key[:64]}")
-    return {key: boolean(option, f"{path}.{key}") for key, option in value.items() if option is not None}
+    usage = value.get("include_usage")
+    return {} if usage is None else {"include_usage": boolean(usage, f"{path}.include_usage")}
 
 
-stream_options = Check(
-    _stream_options, {"type": "object", "additionalProperties": False, "properties": {"include_usage": {"type": ["boolean", "null"]}}}
-)
+_STREAM_OPTIONS = {"include_usage": {"type": ["boolean", "null"]}, "include_obfuscation": {"enum": [False, None]}}
+stream_options = Check(_stream_options, {"type": "object", "additionalProperties": False, "properties": _STREAM_OPTIONS})
 
 
 def logit_bias(vocab_size: int) -> Check:

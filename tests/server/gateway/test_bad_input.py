@@ -174,6 +174,7 @@ async def test_a_parameter_that_is_not_on_the_list_is_refused(stage: Stage, name
         (CHAT, {"stream_options": {"include_usage": True}}, "stream_options"),
         (CHAT, {"stream": True, "stream_options": {"include_usage": "yes"}}, "stream_options.include_usage"),
         (CHAT, {"stream": True, "stream_options": {"continuous_usage_stats": True}}, "stream_options.continuous_usage_stats"),
+        (CHAT, {"stream": True, "stream_options": {"include_obfuscation": True}}, "stream_options.include_obfuscation"),
         (CHAT, {"temperature": 0, "n": 2}, "n"),
         (CHAT, {"logit_bias": {"5": 101}}, "logit_bias.5"),
         (CHAT, {"logit_bias": {"5": "x"}}, "logit_bias.5"),

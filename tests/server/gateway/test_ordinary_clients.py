@@ -50,6 +50,15 @@ async def test_the_same_parameter_that_asks_for_something_is_refused(stage: Stag
     assert not stage.fake.received
 
 
+@pytest.mark.parametrize("padding", [False, None])
+async def test_a_stream_that_shall_not_be_padded_is_one_as_ever(stage: Stage, padding: bool | None) -> None:
+    """None is padded here; the engine is asked for what it is always asked for."""
+    options = {"include_usage": True, "include_obfuscation": padding}
+    response = await stage.http.post(CHAT, json={**GOOD[CHAT], "stream": True, "stream_options": options})
+    assert response.status_code == 200, response.text
+    assert stage.fake.received[-1].body["stream_options"] == {"include_usage": True, "continuous_usage_stats": True}
+
+
 @pytest.mark.parametrize(
     "extra",
     [
