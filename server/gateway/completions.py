@@ -24,7 +24,7 @@ from server.gateway.body import CallerGone, read_body
 from server.gateway.canary import conversation_key
 from server.gateway.directory import Directory, Target
 from server.gateway.errors import ContextLengthExceeded, MethodNotAllowed
-from server.gateway.idempotency import REPLAYED, Answered, read_key
+from server.gateway.idempotency import REPLAYED, Answer, Answered, read_key
 from server.gateway.leases import read_deadline
 from server.gateway.metering import DEGRADED_TOKENS, Metered, Metering, Order
 from server.gateway.record import CALLER_GONE, SCOPE_KEY, Record
@@ -105,7 +105,8 @@ class Completions:
         digest = sha256(self._api.path.encode() + b"\n" + raw).digest()
         async with self._answered.turn(caller.key_id, key, digest, stream=asked.spoken.generation.stream) as turn:
             if turn.answer is not None:
-                await reply.whole(200, REPLAYED, turn.answer)
+                record.adapter, record.degraded = turn.answer.adapter, turn.answer.degraded
+                await reply.whole(200, REPLAYED, turn.answer.body)
                 return
             call, metered = await self._begin(asked, caller, record, deadline)
             del raw, asked
@@ -113,7 +114,7 @@ class Completions:
                 await self._answer(call, metered, receive, reply, record, deadline=deadline)
             finally:
                 if record.complete:
-                    turn.keep(reply.body)
+                    turn.keep(None if reply.body is None else Answer(reply.body, record.adapter, record.degraded))
 
     async def _answer(self, call: Call, metered: Metered, receive: Receive, reply: Reply, record: Record, *, deadline: float) -> None:
         try:

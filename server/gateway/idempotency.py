@@ -4,7 +4,7 @@ A caller who does not know whether its request arrived sends it again under the 
 it; afterwards it gets the same bytes, and nobody is charged again. What failed is forgotten, so that sending it again is another try.
 
 In memory, for a day and within a bound: when that is reached, whoever holds the most loses the oldest of his own. Knows owners, keys,
-digests and bytes; nothing of HTTP, of prompts or of money.
+digests and answers; nothing of HTTP, of prompts or of money.
 """
 
 import asyncio
@@ -43,34 +43,43 @@ def read_key(headers: list[tuple[bytes, bytes]]) -> str | None:
     return key
 
 
+@dataclass(frozen=True)
+class Answer:
+    """And who gave it: when it is given again, another version may be live."""
+
+    body: bytes
+    adapter: str | None = None
+    degraded: bool = False
+
+
 @dataclass(eq=False)
 class _Entry:
     digest: bytes
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     waiting: int = 0
     answered: bool = False
-    answer: bytes | None = None
+    answer: Answer | None = None
     until: float = 0.0
 
     def size(self) -> int:
-        return _ENTRY_BYTES + len(self.answer or b"")
+        return _ENTRY_BYTES + (len(self.answer.body) if self.answer else 0)
 
 
 class Turn:
     """One request under its key, whose work is to be done unless `answer` is there."""
 
-    def __init__(self, answer: bytes | None = None) -> None:
+    def __init__(self, answer: Answer | None = None) -> None:
         self.answer = answer
         self._done = False
-        self._kept: bytes | None = None
+        self._kept: Answer | None = None
 
-    def keep(self, answer: bytes | None) -> None:
+    def keep(self, answer: Answer | None) -> None:
         """The work is done. None: the answer was a stream, which is not kept; sent again, it is refused and not made a second time."""
         self._done = True
-        self._kept = answer if answer is not None and len(answer) <= MAX_ANSWER_BYTES else None
+        self._kept = answer if answer is not None and len(answer.body) <= MAX_ANSWER_BYTES else None
 
     @property
-    def result(self) -> tuple[bool, bytes | None]:
+    def result(self) -> tuple[bool, Answer | None]:
         return self._done, self._kept
 
 
@@ -125,7 +134,7 @@ class Answered:
             return None
         return entry
 
-    def _end(self, owner: str, key: str, entry: _Entry, done: bool, answer: bytes | None) -> None:
+    def _end(self, owner: str, key: str, entry: _Entry, done: bool, answer: Answer | None) -> None:
         entry.ended.set()
         held = self._entries[owner]
         if not done:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.gateway.errors import Conflict, InvalidRequest
-from server.gateway.idempotency import KEPT_SECONDS, MAX_ANSWER_BYTES, MAX_WAITING, Answered, read_key
+from server.gateway.idempotency import KEPT_SECONDS, MAX_ANSWER_BYTES, MAX_WAITING, Answer, Answered, read_key
 
 BODY, OTHER = b"digest of one body", b"digest of another"
 
@@ -25,8 +25,8 @@ async def ask(answered: Answered, answer: bytes | None, *, owner: str = "a", key
     """What this request is told: `answer`, if the work is its own to do."""
     async with answered.turn(owner, key, digest, stream=answer is None) as turn:
         if turn.answer is not None:
-            return turn.answer
-        turn.keep(answer)
+            return turn.answer.body
+        turn.keep(None if answer is None else Answer(answer))
     return answer
 
 
@@ -48,7 +48,7 @@ async def test_another_body_under_the_same_key_is_refused() -> None:
     async with answered.turn("a", "k", BODY, stream=False) as turn:
         with pytest.raises(Conflict):
             await ask(answered, b"two", digest=OTHER)
-        turn.keep(b"one")
+        turn.keep(Answer(b"one"))
     with pytest.raises(Conflict):
         await ask(answered, b"two", digest=OTHER)
     assert await ask(answered, b"two") == b"one"
@@ -69,7 +69,7 @@ async def test_who_comes_while_the_first_runs_waits_for_it() -> None:
         await asyncio.sleep(0)
         with pytest.raises(Conflict):
             await ask(answered, b"mine")
-        turn.keep(b"one")
+        turn.keep(Answer(b"one"))
     assert await asyncio.gather(*others) == [b"one"] * MAX_WAITING
 
 
@@ -100,7 +100,7 @@ async def test_who_leaves_while_it_waits_leaves_nothing() -> None:
         await asyncio.gather(*gone, return_exceptions=True)
         other = asyncio.create_task(ask(answered, b"x"))
         await asyncio.sleep(0)
-        turn.keep(b"one")
+        turn.keep(Answer(b"one"))
     assert await other == b"one"
 
 
@@ -157,7 +157,7 @@ async def test_whatever_comes_nothing_is_counted_wrongly(steps: Iterable[tuple[s
         try:
             async with answered.turn(owner, key, BODY, stream=streams) as turn:
                 if turn.answer is None and not fails:
-                    turn.keep(None if streams else b"x" * 500)
+                    turn.keep(None if streams else Answer(b"x" * 500))
         except Conflict:
             pass
         assert 0 <= answered.held_bytes <= 4096

@@ -129,6 +129,14 @@ async def test_past_its_budget_a_community_gets_what_is_left_over(own: Stage) ->
     assert (row.degraded, row.adapter, row.token_cost) == (True, "base", 0)
 
 
+async def test_what_is_left_over_is_named_so_when_it_is_given_again(own: Stage) -> None:
+    """Nobody takes it for an answer of the version that was asked."""
+    await agree(own, at_cap=AtCap.DEGRADE, tokens_per_day=10)
+    first, second = [await own.http.post(CHAT, json=ASK, headers={"idempotency-key": "twice"}) for _ in range(2)]
+    assert first.content == second.content
+    assert (second.headers["x-troupe-degraded"], second.headers["x-troupe-adapter"]) == ("true", "base")
+
+
 async def test_past_a_budget_no_engine_is_woken(own: Stage) -> None:
     await agree(own, at_cap=AtCap.DEGRADE, tokens_per_day=10)
     await own.sleep()

@@ -43,6 +43,18 @@ async def test_the_same_request_is_answered_and_charged_once(stage: Stage) -> No
     assert await charged(stage, header) == ["complete"]
 
 
+@pytest.mark.asyncio(loop_scope="function")
+async def test_an_answer_that_is_given_again_names_who_gave_it(fresh: Stage) -> None:
+    """Another version is live by then, and what people think of the answer is not about that one."""
+    header = await fresh.key("chat", communities=["zizou"])
+    first = await ask(fresh, "moved", header)
+    await fresh.memory.promote("zizou", 2)
+    await fresh.seen()
+    second = await ask(fresh, "moved", header)
+    assert second.headers["idempotent-replayed"] == "true"
+    assert [each.headers["x-troupe-adapter"] for each in (first, second)] == ["zizou@1", "zizou@1"]
+
+
 async def test_those_who_come_meanwhile_wait_for_the_first(stage: Stage) -> None:
     """Ten at once: one of them asks the engine."""
     header = await stage.key("chat", communities=["zizou"])
