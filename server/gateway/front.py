@@ -1,10 +1,11 @@
 """The outermost layer: every request gets an id, one log line and, whatever goes wrong, an answer in its API's shape."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 from server.gateway.apis.error_shape import OPENAI_ERRORS, ErrorShape
-from server.gateway.errors import WENT_WRONG, GatewayError, HeadTooLarge, InternalError
+from server.gateway.errors import WENT_WRONG, GatewayError, HeadTooLarge, InternalError, Stopping
 from server.gateway.metrics import Metrics
 from server.gateway.record import SCOPE_KEY, Record
 from server.gateway.reply import CallerStalled, Message, Receive, Reply, Scope, Send
@@ -59,6 +60,8 @@ class Front:
             await self._direct.get(scope["path"], self._rest)(scope, receive, send)
         except CallerStalled:
             record.error = "caller_stalled"
+        except asyncio.CancelledError:  # the server stops: what is left of the time goes to saying so, and this task ends as it should
+            await self._fail(Stopping(), send, record)
         except GatewayError as error:
             await self._fail(error, send, record)
         except Exception:  # our bug: the caller gets a 500 and the id, the log gets the rest

@@ -90,6 +90,27 @@ async def test_a_gateway_that_stops_says_so_to_its_streams(tmp_path: Path, base:
             assert received.abandoned.is_set()
 
 
+async def test_who_waits_for_something_else_than_the_engine_is_told_as_well(tmp_path: Path, base: Base, settings: GatewaySettings) -> None:
+    """For another request's answer under the same Idempotency-Key; or for the rest of its body."""
+    async with open_stage(tmp_path, base, settings.model_copy(update={"drain_timeout": 0})) as stage:
+        stage.reset()
+        stage.speaks.clear()
+        asking = [asyncio.create_task(stage.http.post(CHAT, json=ASK, headers={"idempotency-key": "k"})) for _ in range(2)]
+        head = f"POST {CHAT} HTTP/1.1\r\nhost: g\r\nauthorization: Bearer {CHAT_KEY}\r\ncontent-length: 9\r\n\r\n"
+        half = asyncio.create_task(stage.raw(head.encode() + b"{", wait=20))
+        async with asyncio.timeout(20):
+            while await stage.metric_now("troupe_requests_running") < 4:  # the scrape is one of them
+                pass
+        stage.server.end()
+        for told in await asyncio.gather(*asking):
+            assert (told.status_code, told.json()["error"]["code"]) == (503, "engine_unavailable")
+            assert "x-request-id" in told.headers
+        said = await half
+        assert said.startswith(b"HTTP/1.1 503 ")
+        assert b'"code":"engine_unavailable"' in said
+        await ended(stage)
+
+
 async def test_a_caller_who_does_not_read_is_let_go(tmp_path: Path, base: Base, settings: GatewaySettings) -> None:
     """After the write timeout; the engine does not work on for nobody."""
     async with open_stage(tmp_path, base, settings.model_copy(update={"write_timeout": 0.2, "drain_timeout": 0})) as stage:
