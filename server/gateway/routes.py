@@ -50,6 +50,7 @@ def build_router(parts: Parts, *, document: Mapping[str, Any], body_timeout: flo
         return {"object": "list", "data": directory.models(within=caller.communities)}
 
     @router.get("/v1/models/{model}")
+    @router.get("/v1/models/{model:path}", include_in_schema=False)  # a name with slashes, as others have them, is of no model here
     async def get_model(model: str, caller: Annotated[Principal, Depends(talker)]) -> dict[str, Any]:
         return directory.model(model, within=caller.communities)
 
