@@ -113,6 +113,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > self.max_head_bytes:
                 self._refuse(HeadTooLarge(f"The headers may have at most {self.max_head_bytes} bytes."))
+        if self._is_idle():  # uvicorn takes whatever comes for a next request, and forgets its timer
+            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(InvalidRequest("This is not a valid HTTP request."))
@@ -132,6 +134,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
+
+    def _is_idle(self) -> bool:
+        """Whether nothing is due from us, and nothing else would ever end the connection."""
+        is_timed = self._head_timer is not None or self.timeout_keep_alive_task is not None
+        return not (is_timed or self._refused or self._is_answering() or self.transport.is_closing())
 
     def _refuse(self, error: GatewayError) -> None:
         """Say so and close: half at once, and the rest when the caller has had time to read it."""

@@ -22,8 +22,8 @@ REQUEST = HEAD + KEY + b"content-length: %d\r\n" % len(BODY)
 
 @pytest.fixture(scope="module")
 def settings(settings: GatewaySettings) -> GatewaySettings:
-    """Not patient: a body or a head has half a second."""
-    return settings.model_copy(update={"body_timeout": 0.5})
+    """Not patient: a body or a head has half a second, a connection that nobody uses a whole one."""
+    return settings.model_copy(update={"body_timeout": 0.5, "keep_alive_timeout": 1})
 
 
 def parsed(answer: bytes) -> tuple[int, str]:
@@ -149,6 +149,19 @@ async def test_requests_that_no_client_library_sends(stage: Stage, request_bytes
         assert '{"error":{"message":"' in body
     assert (await stage.http.get("/health/live")).status_code == 200
     assert len(stage.fake.received) == (1 if status == 200 else 0)
+
+
+@MODULE
+@pytest.mark.parametrize("announced", [b"", b"content-length: 9\r\n", b"transfer-encoding: chunked\r\n"])
+async def test_what_comes_after_an_answer_and_is_no_request_keeps_no_connection(stage: Stage, announced: bytes) -> None:
+    """A blank line, or a part of a body that the answer did not wait for: without a key a caller could hold on to all there are."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", stage.port)
+    writer.write(b"GET /health/live HTTP/1.1\r\nhost: gateway\r\n" + announced + b"\r\n")
+    await reader.readuntil(b'{"status":"ok"}')
+    writer.write(b"\r\n" if not announced else b"1")
+    async with asyncio.timeout(10):
+        assert await reader.read() == b""
+    writer.close()
 
 
 @MODULE
