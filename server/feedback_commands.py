@@ -20,9 +20,10 @@ _RIGHT = ("answers", "young", "counted", "bangers", "banger rate", "from", "to")
 _DEFAULT = Policy()
 
 
-@click.group("adapters", invoke_without_command=True, params=list(ls.params), help=f"{ls.help} Below it: how people like them.")
+@click.group("adapters", invoke_without_command=True, params=list(ls.params))
 @click.pass_context
 def adapters(context: click.Context, /, **given: Any) -> None:
+    """List the published adapters, as `ls` does; below it: how people like them."""
     if context.invoked_subcommand is None:
         context.invoke(ls, **given)
 

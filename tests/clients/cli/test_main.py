@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint
 import pytest
 from click.testing import CliRunner
 
-from clients.cli.main import Commands, extra_of, main, summary
+from clients.cli.main import Commands, extra_of, installed_commands, main, summary
 
 HERE = "tests.clients.cli"
 IMPORTED = "import json, sys; from clients.cli.main import main\ntry: main()\nfinally: json.dump(sorted(sys.modules), sys.stderr)"
@@ -79,6 +79,11 @@ def test_help_imports_nothing_heavy() -> None:
         assert f"\n  {name}" in done.stdout
     loaded = {name.partition(".")[0] for name in json.loads(done.stderr)}
     assert not loaded & {"torch", "vllm", "transformers", "discord", "pydantic", "httpx", "aiohttp", "prompt_toolkit"}
+
+
+def test_every_command_is_described() -> None:
+    """Who reads the list learns what each is for."""
+    assert [found.name for found in installed_commands() if not summary(found)] == []
 
 
 def test_help_ends_with_the_exit_codes_and_version_is_the_distributions() -> None:
