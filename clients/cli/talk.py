@@ -119,6 +119,8 @@ class Talk:
         RememberedModels(self.settings).keep(self.offers)
         if self._offer(model) is None:
             raise unknown_model(model, self.known)
+        if model not in self.known:  # an alias or a version: what each is, only the gateway knows
+            self.runner.run(self.troupe.offer(model))
         self.dialogue.model = model
         self._warn_of_renderer()
         if self.interactive:

@@ -199,6 +199,15 @@ async def test_a_chat_survives_a_file_in_the_home_of_nobody(stub: StubGateway, s
     assert (result.exit_code, result.stderr.startswith("Error: Whose home ~no-such-person/chat.md begins with is not known")) == (1, True)
 
 
+@pytest.mark.parametrize("stdin", ["", "/model zizou@99\nhi\n"])
+async def test_a_version_that_is_none_is_not_talked_to(stub: StubGateway, shell: Shell, stdin: str) -> None:
+    """It is told when it is chosen, and not as the answer to what somebody typed then."""
+    stub.told["zizou@7"] = {}
+    assert (await shell.run("chat", "zizou@7", stdin="hi\n")).exit_code == 0
+    result = await shell.run("chat", "zizou" if stdin else "zizou@99", stdin=stdin)
+    assert (result.exit_code, "You talk to" in result.stderr, len(stub.asked)) == (5, False, 1)
+
+
 async def test_names_are_not_written_for_a_model_that_reads_them_otherwise(stub: StubGateway, shell: Shell) -> None:
     """The person is told, and may go on."""
     stub.told["zizou"] = {"renderer": "turns-99"}
