@@ -81,7 +81,7 @@ def add_canary_policy(router: APIRouter, rights: Rights, desk: FeedbackDesk, bod
         "/canary",
         response_model=schemas.CanaryPolicy,
         summary="Let reactions decide about canaries",
-        responses=refusals(400, 408, 413),
+        responses=refusals(400, 404, 408, 413),
         openapi_extra=body_of(schemas.NewPolicy, required=False),
     )
     async def put_policy(request: Request, community: str, caller: Caller) -> Response:

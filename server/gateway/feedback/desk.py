@@ -110,7 +110,9 @@ class FeedbackDesk:
             return agreed, trials, await read_standing(self._feedback, trials[0], agreed, now_ms=self.now_ms)
 
     async def agree(self, community: str, agreed: Agreed | None) -> None:
-        """None: people decide."""
+        """None: people decide. Raises AdapterNotFound, or a mistyped name would seem to be decided about."""
+        if agreed is not None and community not in (await self._directory.refresh()).versions:
+            raise AdapterNotFound(f"There is no community {community!r}.")
         with _translated():
             policy, by = (None, "") if agreed is None else (agreed.policy, agreed.by)
             await self._trials.agree(community, policy, by=by, now_ms=self.now_ms)

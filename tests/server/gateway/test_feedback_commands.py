@@ -52,3 +52,5 @@ async def test_who_decides_about_canaries(fresh: Stage) -> None:
     assert json.loads(await said(fresh, "canary-policy", "zizou", "--json"))["policy"]["days"] == 7
     assert (await run(fresh, "canary-policy", "zizou", "--days", "7")).exit_code == 2
     assert "People decide" in await said(fresh, "canary-policy", "zizou", "--off")
+    unknown = await run(fresh, "canary-policy", "nobodys", "--on")
+    assert (unknown.exit_code, "There is no community 'nobodys'" in unknown.output) == (5, True)
