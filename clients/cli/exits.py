@@ -23,11 +23,12 @@ class NoOutput(TroupeError):
 
 
 @contextmanager
-def exit_codes() -> Iterator[None]:
-    """Around a command (or as its decorator): the clients' errors, and an output that takes no more, become sentences with their exit
-    codes, Ctrl-C 130."""
+def exit_codes(*, answers: bool = True) -> Iterator[None]:
+    """Around a command (or as its decorator): the clients' errors become sentences with their exit codes, Ctrl-C 130; and where it
+    `answers` on standard output, so does one that takes no more."""
     try:
-        _look_at_output()
+        if answers:
+            _look_at_output()
         yield
     except TroupeError as error:
         click.echo(f"Error: {error}", err=True)
@@ -35,6 +36,8 @@ def exit_codes() -> Iterator[None]:
     except BrokenPipeError:  # whoever read the answer has seen enough, which click knows how to end
         raise
     except OSError as error:
+        if not answers:
+            raise
         _drop_output()
         click.echo(f"Error: {error.filename or 'The answer'} cannot be written: {error.strerror}.", err=True)
         raise click.exceptions.Exit(ERROR) from error

@@ -25,7 +25,7 @@ from clients.discord_bot.wire import Wire
 
 
 @click.command()
-@exit_codes()
+@exit_codes(answers=False)
 def bot() -> None:
     """Run the Discord bot.
 

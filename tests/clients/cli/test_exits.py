@@ -41,6 +41,12 @@ async def test_an_answer_that_nobody_can_read_is_a_failure(stub: StubGateway, sh
     assert full == Piped(1, "", "Error: The answer cannot be written: No space left on device.\n")
 
 
+async def test_a_bot_needs_no_output(stub: StubGateway, shell: Shell) -> None:
+    """A daemon's may be closed; what stops it here is what would stop it anywhere."""
+    ended = await _redirected(shell, ">&-", "bot")
+    assert (ended.exit_code, "TROUPE_BOT_TOKEN is not set" in ended.stderr) == (1, True)
+
+
 async def test_a_sign_that_the_terminal_does_not_know_is_a_question_mark(stub: StubGateway, shell: Shell) -> None:
     """Whatever a model writes: the rest of its answer comes."""
     stub.answer = "läuft 🙃 bei dir"
