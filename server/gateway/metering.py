@@ -3,20 +3,25 @@
 Knows no prompt and no parameter: how many tokens there are and may be, who pays, and what the answer tells of itself as it passes.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from adapters.registry import BASE
+from adapters.registry import BASE, DatabaseError
+from server.accounts.account_state import read_balances
 from server.accounts.books import Books
 from server.accounts.entries import Outcome, Request, Reservation, Settlement
 from server.accounts.ledger import Ledger
+from server.accounts.limits import Balance, Want, day_of, refusal
 from server.accounts.refusals import BudgetSpent, LedgerError, Refused
-from server.accounts.terms import AtCap
+from server.accounts.terms import AtCap, community_account, key_account
 from server.fleet.fleet import Lease
-from server.gateway.errors import GatewayError
+from server.gateway.errors import GatewayError, LedgerUnavailable
 from server.gateway.record import CALLER_GONE, Record
 from server.gateway.sse import Usage
 from server.gateway.translations import from_ledger
+
+log = logging.getLogger("troupe.gateway")
 
 Clock = Callable[[], int]
 """Unix time, in milliseconds."""
@@ -134,6 +139,7 @@ class Metering:
         refused: Callable[[str, str], None],
         reserved_ms: int,
     ) -> None:
+        self._books = books
         self._ledger = books.ledger
         self._terms = books.terms
         self._life = life
@@ -144,6 +150,24 @@ class Metering:
     def weight(self, community: str) -> float:
         """Of its part of the engine."""
         return float(self._terms.of_community(community).weight)
+
+    async def look(self, key_id: str, community: str) -> None:
+        """Whether even the shortest request would be let begin now: whoever may not use an engine has none woken either. Nothing is set
+        aside or written down. Raises GatewayError."""
+        limits = {community_account(community): self._terms.of_community(community), key_account(key_id): self._terms.of_key(key_id)}
+        money = self._books.prices.most(1, 1, self._reserved_ms)
+        try:
+            balances = await read_balances(self._books.database, limits)
+        except DatabaseError as exc:
+            log.error("what is left of limits cannot be read: %s", exc)
+            raise LedgerUnavailable("What is left of your limits cannot be read at the moment.") from exc
+        now = self._books.clock_ns()
+        for account, agreed in limits.items():
+            want = Want.of(account, agreed.limits, tokens=2, money=money, budgeted=True)
+            held = balances.get(account, Balance())
+            refused = refusal(want, held, now, max(day_of(now), held.day))
+            if refused is not None:
+                raise self._told(refused)
 
     async def open(self, order: Order, record: Record, *, may_degrade: bool) -> Metered:
         """Whoever gets one owes its `settle`. Raises GatewayError.

@@ -62,6 +62,7 @@ class Parts:
     lives: Lives
     metrics: Metrics
     upstream: Upstream
+    metering: Metering
     foresight: Foresight
     moves: Moves
     uploads: Uploads
@@ -124,6 +125,7 @@ def make_parts(
         lives=lives,
         metrics=metrics,
         upstream=upstream,
+        metering=metering,
         foresight=Foresight(fleet, loader),
         moves=moves,
         uploads=Uploads(weights_bytes=largest_weights(base, max_rank), timeout=settings.body_timeout, scratch=scratch),

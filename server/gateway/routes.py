@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from adapters.registry import RegistryError
+from adapters.registry import BASE, RegistryError
 from server.accounts import Principal, Scope
 from server.fleet.engine import EngineState
 from server.gateway.body import CallerGone, read_body
@@ -56,7 +56,8 @@ def build_router(parts: Parts, *, document: Mapping[str, Any], body_timeout: flo
 
     @router.post("/v1/warm")
     async def warm(request: Request, caller: Annotated[Principal, Depends(talker)]) -> JSONResponse:
-        """Somebody is about to ask this model: wake the engine and load its adapter, and do not have the caller wait for that."""
+        """Somebody is about to ask this model: wake the engine and load its adapter, and do not have the caller wait for that. Whoever
+        would be refused wakes nobody."""
         content = read_object(await read_body(request.scope, request.receive, limit=WARM_BYTES, timeout=body_timeout))
         for name in content.keys() - {"model"}:
             raise UnsupportedParameter(f"The parameter {name[:64]!r} is not supported here.", param=name[:64])
@@ -64,6 +65,7 @@ def build_router(parts: Parts, *, document: Mapping[str, Any], body_timeout: flo
         if not isinstance(model, str):
             raise InvalidRequest("model must be a string.", param="model")
         manifests = directory.likely(model, within=caller.communities)
+        await parts.metering.look(caller.key_id, caller.payer(manifests[0].community if manifests else BASE))
         if fleet.stopping:
             raise Stopping
         parts.foresight.expect(manifests)

@@ -6,11 +6,12 @@ from typing import Any
 import httpx
 import pytest
 
-from loadtests.fake_engine import TOKENIZE
+from loadtests.fake_engine import CHAT, TOKENIZE
+from server.accounts.limits import Kind
 from server.fleet.engine import EngineState
 from server.fleet.lifecycle import Policy
 from tests.server.gateway.memory_registry import manifest
-from tests.server.gateway.stage import ADMIN_KEY, EVALUATE_KEY, Stage
+from tests.server.gateway.stage import ADMIN, ADMIN_KEY, EVALUATE_KEY, Stage
 
 WARM = "/v1/warm"
 
@@ -117,6 +118,32 @@ async def test_it_takes_a_key_that_chats(fresh: Stage) -> None:
         headers = {"authorization": f"Bearer {key}"}
         assert (await fresh.http.post(WARM, json={"model": "zizou"}, headers=headers)).status_code == status
     assert (await fresh.http.get(WARM)).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("owner", "limits"),
+    [
+        ("communities/zizou", {"tokens_per_day": 0, "at_cap": "degrade"}),
+        ("communities/base", {"tokens_per_day": 0}),
+        ("communities/zizou", {"concurrent": 0}),
+        ("keys/set-chat", {"requests_per_minute": 0}),
+    ],
+)
+async def test_whoever_would_be_refused_wakes_nobody(fresh: Stage, owner: str, limits: dict[str, Any]) -> None:
+    """In the words of that refusal: what an engine costs that nobody may use would be the operator's. Others wake it."""
+    await fresh.sleep()
+    terms: dict[str, Any] = {**dict.fromkeys([kind.value for kind in Kind]), **limits}
+    assert (await fresh.http.put(f"/admin/v1/limits/{owner}", json=terms, headers=ADMIN)).status_code == 200
+    refused = await warm(fresh, "base" if owner.endswith("base") else "zizou")
+    asked = await fresh.http.post(
+        CHAT, json={"model": "base" if owner.endswith("base") else "zizou", "messages": [{"role": "user", "content": "hi"}]}
+    )
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, asked.json()["error"]["code"])
+    await fresh.time.settle()
+    assert fresh.fleet.state is EngineState.ASLEEP
+    if owner.startswith("communities"):
+        assert (await warm(fresh, "greybeards")).status_code == 202
+        await fresh.until(EngineState.READY)
 
 
 async def test_an_adapter_that_does_not_load_is_left_to_its_first_request(fresh: Stage) -> None:
