@@ -18,6 +18,9 @@ from enum import StrEnum
 from server.accounts.refusals import BudgetSpent, ConcurrencyLimited, RateLimited, Refused
 
 MINUTE_NS = 60_000_000_000
+AHEAD_NS = 5 * MINUTE_NS
+"""A bucket is full a minute from now at the latest: one that says more than this was filled by a clock that has been set back since, and
+counts as empty. Clocks of gateways may differ by a part of it."""
 NO_LIMIT = 2**61
 """Larger than any sum, and two of them still fit a column."""
 
@@ -138,8 +141,13 @@ def share_of_minute(count: int, per_minute: int | None) -> int:
 def allowance(per_minute: int | None, until_ns: int, now_ns: int) -> Allowance | None:
     if per_minute is None:
         return None
-    filled = max(0, until_ns - now_ns)
+    filled = _filled(until_ns, now_ns)
     return Allowance(per_minute, max(0, (MINUTE_NS - filled) * per_minute // MINUTE_NS), -(-filled // 1_000_000))
+
+
+def _filled(until_ns: int, now_ns: int) -> int:
+    """How much of a bucket, in nanoseconds."""
+    return max(0, until_ns - now_ns) if until_ns <= now_ns + AHEAD_NS else 0
 
 
 def _narrowest(allowances: list[Allowance | None]) -> Allowance | None:
@@ -201,7 +209,7 @@ def _too_fast(want: Want, balance: Balance, now_ns: int) -> RateLimited | None:
     }
     refusals = []
     for kind, (cap, cost_ns, until_ns) in rates.items():
-        late_ns = max(until_ns, now_ns) + cost_ns - now_ns - MINUTE_NS
+        late_ns = _filled(until_ns, now_ns) + cost_ns - MINUTE_NS
         left = allowance(cap, until_ns, now_ns)
         if left is not None and late_ns > 0:
             never = cost_ns > MINUTE_NS

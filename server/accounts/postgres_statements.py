@@ -11,16 +11,18 @@ WITH caps (account, request_ns, token_ns, concurrent, per_day, per_month) AS (
 ), fits AS (
   SELECT b.account FROM balances b JOIN caps c ON c.account = b.account
   WHERE b.day <= $6::text
-    AND (c.request_ns = 0 OR greatest(b.requests_until, $12::bigint) + c.request_ns <= $12 + 60000000000)
-    AND (c.token_ns = 0 OR greatest(b.tokens_until, $12) + c.token_ns <= $12 + 60000000000)
+    AND (c.request_ns = 0
+      OR greatest(CASE WHEN b.requests_until <= $25::bigint THEN b.requests_until END, $12::bigint) + c.request_ns <= $12 + 60000000000)
+    AND (c.token_ns = 0
+      OR greatest(CASE WHEN b.tokens_until <= $25::bigint THEN b.tokens_until END, $12) + c.token_ns <= $12 + 60000000000)
     AND b.running < c.concurrent
     AND CASE WHEN b.day = $6 THEN b.day_spent + b.day_reserved ELSE 0 END + $9::bigint <= c.per_day
     AND CASE WHEN b.month = left($6, 7) THEN b.month_spent + b.month_reserved ELSE 0 END + $10::bigint <= c.per_month
   FOR UPDATE OF b
 ), taken AS (
   UPDATE balances b SET
-    requests_until = greatest(b.requests_until, $12) + c.request_ns,
-    tokens_until = greatest(b.tokens_until, $12) + c.token_ns,
+    requests_until = greatest(CASE WHEN b.requests_until <= $25::bigint THEN b.requests_until END, $12) + c.request_ns,
+    tokens_until = greatest(CASE WHEN b.tokens_until <= $25::bigint THEN b.tokens_until END, $12) + c.token_ns,
     running = b.running + 1,
     day_spent = CASE WHEN b.day = $6 THEN b.day_spent ELSE 0 END,
     day_reserved = CASE WHEN b.day = $6 THEN b.day_reserved ELSE 0 END + $9,
@@ -41,7 +43,8 @@ SELECT $1 AS id, account, requests_until, tokens_until FROM taken
 """
 """The one conditional statement: both accounts and the row, or nothing.
 
-1 to 11 the row (6 day, 9 tokens, 10 money), 12 now, then account, shares of a minute, concurrent and budgets of community and key.
+1 to 11 the row (6 day, 9 tokens, 10 money), 12 now, then account, shares of a minute, concurrent and budgets of community and key; 25 the
+last time that is believed (`greatest` reads over a NULL).
 """
 
 SETTLE = """

@@ -15,7 +15,7 @@ import asyncpg  # type: ignore[import-untyped]
 from server.accounts import postgres_statements as sql
 from server.accounts.batch import Batch, NotWritten, OpenRow, Wanted
 from server.accounts.entries import Charge, Request, Reservation
-from server.accounts.limits import Balance, Want, day_of, refusal
+from server.accounts.limits import AHEAD_NS, Balance, Want, day_of, refusal
 from server.accounts.refusals import DuplicateRequest, LedgerError
 
 LOCK = 0x6C65646765  # "ledge": any number that nobody else takes
@@ -175,7 +175,8 @@ def _refusal(wanted: Wanted, balances: Mapping[str, Balance], day: str) -> Ledge
 def _wanted(wanted: Wanted, gateway: str, day: str) -> _Row:
     request, aside = wanted.request, wanted.community
     row = (request.id, request.key_id, request.community, request.adapter, gateway, day, wanted.now_ns // 1_000_000, request.degraded)
-    return (*row, aside.tokens, aside.money, request.prompt_tokens, wanted.now_ns, *_caps(wanted.community), *_caps(wanted.key))
+    caps = (*_caps(wanted.community), *_caps(wanted.key))
+    return (*row, aside.tokens, aside.money, request.prompt_tokens, wanted.now_ns, *caps, wanted.now_ns + AHEAD_NS)
 
 
 def _caps(want: Want) -> _Row:

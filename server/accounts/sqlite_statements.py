@@ -2,8 +2,8 @@
 
 TAKE = """
 UPDATE balances SET
-  requests_until = max(requests_until, ?2) + ?3,
-  tokens_until = max(tokens_until, ?2) + ?4,
+  requests_until = max(iif(requests_until <= ?12, requests_until, 0), ?2) + ?3,
+  tokens_until = max(iif(tokens_until <= ?12, tokens_until, 0), ?2) + ?4,
   running = running + 1,
   day_spent = iif(day = ?5, day_spent, 0),
   day_reserved = iif(day = ?5, day_reserved, 0) + ?6,
@@ -12,14 +12,15 @@ UPDATE balances SET
   month_reserved = iif(month = ?7, month_reserved, 0) + ?8,
   month = ?7
 WHERE account = ?1 AND day <= ?5
-  AND (?3 = 0 OR max(requests_until, ?2) + ?3 <= ?2 + 60000000000)
-  AND (?4 = 0 OR max(tokens_until, ?2) + ?4 <= ?2 + 60000000000)
+  AND (?3 = 0 OR max(iif(requests_until <= ?12, requests_until, 0), ?2) + ?3 <= ?2 + 60000000000)
+  AND (?4 = 0 OR max(iif(tokens_until <= ?12, tokens_until, 0), ?2) + ?4 <= ?2 + 60000000000)
   AND running < ?9
   AND iif(day = ?5, day_spent + day_reserved, 0) + ?6 <= ?10
   AND iif(month = ?7, month_spent + month_reserved, 0) + ?8 <= ?11
 RETURNING requests_until, tokens_until
 """
-"""1 account, 2 now, 3 and 4 shares of a minute, 5 day, 6 tokens, 7 month, 8 money, 9 concurrent, 10 and 11 the budgets."""
+"""1 account, 2 now, 3 and 4 shares of a minute, 5 day, 6 tokens, 7 month, 8 money, 9 concurrent, 10 and 11 the budgets, 12 the last time
+that is believed."""
 
 UNTAKE = """
 UPDATE balances SET requests_until = requests_until - ?2, tokens_until = tokens_until - ?3, running = running - 1,

@@ -18,7 +18,7 @@ from server.accounts import sqlite_statements as sql
 from server.accounts.batch import Batch, NotWritten, OpenRow, Wanted
 from server.accounts.entries import Charge, Request, Reservation
 from server.accounts.gateway_lock import GatewayLock
-from server.accounts.limits import Balance, Want, day_of, refusal
+from server.accounts.limits import AHEAD_NS, Balance, Want, day_of, refusal
 from server.accounts.refusals import DuplicateRequest, LedgerError
 
 Connect = Callable[[Path], sqlite3.Connection]
@@ -213,7 +213,8 @@ class _Taken(NamedTuple):
 def _take(cursor: sqlite3.Cursor, want: Want, now_ns: int, day: str) -> _Taken | LedgerError:
     """The one conditional statement of an account; or what was in its way."""
     concurrent, per_day, per_month = want.caps
-    values = (want.account, now_ns, want.request_ns, want.token_ns, day, want.tokens, day[:7], want.money, concurrent, per_day, per_month)
+    wanted = (want.account, now_ns, want.request_ns, want.token_ns, day, want.tokens, day[:7], want.money)
+    values = (*wanted, concurrent, per_day, per_month, now_ns + AHEAD_NS)
     rows = cursor.execute(sql.TAKE, values).fetchall()
     if rows:
         return _Taken(day, rows[0])

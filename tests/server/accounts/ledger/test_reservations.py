@@ -133,6 +133,21 @@ async def test_a_refusal_tells_when_to_come_back(ledger: Ledger, clock: Clock) -
     await ledger.reserve(request(), allowed(limits))
 
 
+async def test_a_clock_that_is_set_back_keeps_nobody_waiting_for_what_it_was(ledger: Ledger, clock: Clock) -> None:
+    """Rates begin anew where it was hours ahead, and hold again from then on."""
+    limits = Limits(requests_per_minute=1, tokens_per_minute=60)
+    clock.pass_seconds(3 * 3600)
+    await ledger.reserve(request(), allowed(limits))
+    clock.pass_seconds(-3 * 3600)
+    reservation = await ledger.reserve(request(), allowed(limits))
+    left = reservation.standing.requests()
+    assert left is not None
+    assert (left.remaining, left.reset_ms) == (0, 60_000)
+    with pytest.raises(RateLimited) as refused:
+        await ledger.reserve(request(), allowed(limits))
+    assert refused.value.retry_after_ms == 60_000
+
+
 async def test_tokens_that_were_not_used_flow_back(ledger: Ledger) -> None:
     """30 of 60 tokens a minute are set aside; half of them come back at once."""
     limits = Limits(tokens_per_minute=60)
