@@ -19,6 +19,9 @@ _COUNT = b',"usage":{'
 _USAGE = re.compile(rb'"usage":\{"prompt_tokens":(\d+),"total_tokens":\d+,"completion_tokens":(\d+)(?:[^{}]|\{[^{}]*\})*\}')
 _CACHED = re.compile(rb'"cached_tokens":(\d+)')
 _CHOICE = re.compile(rb'"choices":\[\{"index":(\d+)')
+_LINE_ENDS = ((b"\xe2\x80\xa8", rb"\u2028"), (b"\xe2\x80\xa9", rb"\u2029"), (b"\xc2\x85", rb"\u0085"))
+"""What Unicode calls an end of a line, and its way to be written in JSON. An event stream knows none of them, but many a reader of lines
+does, httpx's for one, and would take a text that holds one for two halves of nothing."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ class EventStream:
             elif self._note_usage(event):
                 passed.append(b"data: " + self._renamer.rename(event[6:]))
         passed.append(b"")
-        return b"\n\n".join(passed)
+        return in_lines(b"\n\n".join(passed))
 
     def _counted(self, document: bytes) -> bytes:
         """The event without the count that it carries; to those who asked for usage it says, as OpenAI does, that there is none yet."""
@@ -113,6 +116,13 @@ class EventStream:
         """Keep the count; true if the caller is to see the event."""
         self.usage = read_usage(event)
         return self._include_usage
+
+
+def in_lines(events: bytes) -> bytes:
+    """The same events, whose lines end where any reader thinks that they do."""
+    for end, written in _LINE_ENDS:
+        events = events.replace(end, written)
+    return events
 
 
 def read_usage(document: bytes) -> Usage | None:

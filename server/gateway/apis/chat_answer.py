@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from server.gateway.errors import EngineFailed
-from server.gateway.sse import DONE, ERROR, MAX_EVENT_BYTES, Usage, read_usage
+from server.gateway.sse import DONE, ERROR, MAX_EVENT_BYTES, Usage, in_lines, read_usage
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class ChatEvents:
         *events, self._rest = (self._rest + chunk).split(b"\n\n")
         if len(self._rest) > MAX_EVENT_BYTES:
             raise EngineFailed("The engine sent an event without an end.")
-        return b"".join(map(self._event, events))
+        return in_lines(b"".join(map(self._event, events)))
 
     def _event(self, event: bytes) -> bytes:
         if self.done or self.error is not None or not event.startswith(b"data: "):

@@ -1,5 +1,6 @@
 """The relay's work on bytes: whole events out, however the network cut them, and the engine's name in none of them."""
 
+import json
 from itertools import pairwise
 
 import pytest
@@ -47,6 +48,15 @@ def test_cut_anywhere_as_often_as_you_like(cuts: list[int]) -> None:
     passed = [events.feed(sent[low:high]) for low, high in pairwise(edges)]
     assert b"".join(passed) == stream(MODEL)
     assert all(not piece or piece.endswith(b"\n\n") for piece in passed)
+
+
+@given(text=st.text('\u2028\u2029\x85\x1c\\"\u2027\x84a🙃', max_size=8))
+def test_whatever_was_said_an_event_is_one_line(text: str) -> None:
+    """To readers for whom a line ends where Unicode says so, too; and it says the same."""
+    got, _ = relayed([event({"model": ENGINE, "choices": [{"delta": {"content": text}}]})])
+    line, *rest = got.decode().splitlines()
+    assert rest == [""]
+    assert json.loads(line.removeprefix("data: ")) == {"model": MODEL, "choices": [{"delta": {"content": text}}]}
 
 
 def test_usage_is_kept_back_from_who_did_not_ask() -> None:

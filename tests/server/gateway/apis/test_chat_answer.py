@@ -67,6 +67,7 @@ def retold(data: bytes, teller: Teller, size: int) -> tuple[list[dict[str, Any]]
         told += events.feed(data[start : start + size])
     assert told.endswith(b"\n\n")
     assert ENGINE.encode() not in told
+    assert told.decode().splitlines() == told.decode().split("\n")[:-1]  # whatever a reader takes for an end of a line
     lines = [part.split(b"\n") for part in told.split(b"\n\n")[:-1]]
     contents = [json.loads(data.removeprefix(b"data: ")) for _, data in lines]
     assert [name for name, _ in lines] == [b"event: " + content["type"].encode() for content in contents]
