@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 MOST_ITEMS = 100
-"""Of one request."""
+"""Of one request; of its people, too."""
 
 
 @dataclass(frozen=True)

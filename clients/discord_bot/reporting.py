@@ -4,7 +4,7 @@ Each guild's community is told with the guild's own key. What is told are states
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from clients.discord_bot.attention import fraction
@@ -54,19 +54,28 @@ class Reporting:
 
     async def _consent(self, voice: Voice) -> None:
         """First of all: no text of somebody who said no is sent after it."""
-        if wishes := await self._store.feedback.wishes_due(voice.guild):
+        while wishes := await self._store.feedback.wishes_due(voice.guild, MOST_ITEMS):
             out, forget, back = ([str(person) for person in each] for each in (wishes.out, wishes.forget, wishes.back))
             await voice.troupe.send_consent(out=out, forget=forget, back=back, community=voice.community)
             await self._store.feedback.wishes_told(voice.guild, wishes)
 
     async def _reactions(self, voice: Voice) -> None:
         while due := await self._store.feedback.due(voice.guild, voice.community, MOST_ITEMS):
-            try:
-                await voice.troupe.send_feedback([feedback_of(told) for told in due], community=voice.community)
-            except BadRequest as error:  # it will never take them, and what comes after them must not wait for that
-                log.error("The gateway does not take what people thought of %s answers of %s: %s", len(due), voice.community, error)
-            await self._store.feedback.told(due)
-            self._metrics.told(len(due))
+            await self._tell(voice, due)
+
+    async def _tell(self, voice: Voice, due: Sequence[Told]) -> None:
+        """What is refused is halved until it is known which answer is to blame: no other is lost with it."""
+        try:
+            await voice.troupe.send_feedback([feedback_of(told) for told in due], community=voice.community)
+        except BadRequest as error:
+            if len(due) > 1:
+                for half in (due[: len(due) // 2], due[len(due) // 2 :]):
+                    await self._tell(voice, half)
+                return
+            # It will never take this one, and what comes after it must not wait for that.
+            log.error("The gateway does not take what people thought of an answer of %s: %s", voice.community, error)
+        await self._store.feedback.told(due)
+        self._metrics.told(len(due))
 
 
 def feedback_of(told: Told) -> Feedback:

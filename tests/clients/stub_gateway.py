@@ -9,6 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
+from clients.feedback import MOST_ITEMS
+
 KEY = "tr_test_key"
 
 
@@ -61,6 +63,8 @@ class StubGateway:
     """Which versions are to answer, by community."""
     is_deaf: bool = False
     """Whether it fails when it is told something."""
+    unwanted: str | None = None
+    """The id of a message that it refuses to be told of, with whatever comes beside it."""
     can_warm: bool = True
     """False: as any other server of OpenAI's protocol, which has no such route."""
     url: str = ""
@@ -145,7 +149,10 @@ class StubGateway:
             return refused
         if self.is_deaf:
             return web.json_response(error_body("Not now.", "server_is_overloaded"), status=503)
-        self.fed += (await request.json())["items"]
+        items = (await request.json())["items"]
+        if any(item["message_id"] == self.unwanted for item in items):
+            return web.json_response(error_body("It is too long.", "invalid_value", "items"), status=400)
+        self.fed += items
         return web.json_response({})
 
     async def show_plans(self, request: web.Request) -> web.Response:
@@ -156,7 +163,10 @@ class StubGateway:
             return refused
         if self.is_deaf:
             return web.json_response(error_body("Not now.", "server_is_overloaded"), status=503)
-        self.wishes.append(await request.json())
+        wishes = await request.json()
+        if any(len(people) > MOST_ITEMS for people in wishes.values() if isinstance(people, list)):
+            return web.json_response(error_body("These are too many.", "invalid_value"), status=400)
+        self.wishes.append(wishes)
         return web.json_response({})
 
     async def _whole(self, body: dict[str, Any]) -> web.Response:

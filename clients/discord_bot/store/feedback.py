@@ -73,17 +73,19 @@ class Feedback:
         rows = [(item.changed_at, item.message, item.take) for item in items]
         await self._file.do(lambda db: db.executemany("UPDATE answers SET reported_at = ? WHERE message = ? AND take = ?", rows))
 
-    async def wishes_due(self, guild: int) -> Wishes:
+    async def wishes_due(self, guild: int, limit: int) -> Wishes:
+        """At most so many of each kind: a guild that was just linked has to hear of everybody who ever opted out."""
+
         def work(db: sqlite3.Connection) -> Wishes:
             known = "SELECT person FROM consent_told WHERE guild = ?"
             out, forget = (
                 db.execute(
-                    f"SELECT person FROM opted_out WHERE forget = ? AND person NOT IN ({known} AND forget >= ?) ORDER BY at",  # noqa: S608
-                    (wish, guild, wish),
+                    f"SELECT person FROM opted_out WHERE forget = ? AND person NOT IN ({known} AND forget >= ?) ORDER BY at LIMIT ?",  # noqa: S608
+                    (wish, guild, wish, limit),
                 ).fetchall()
                 for wish in (0, 1)
             )
-            back = db.execute(f"{known} AND person NOT IN (SELECT person FROM opted_out)", (guild,)).fetchall()  # noqa: S608
+            back = db.execute(f"{known} AND person NOT IN (SELECT person FROM opted_out) LIMIT ?", (guild, limit)).fetchall()  # noqa: S608
             return Wishes(*([person for (person,) in each] for each in (out, forget, back)))
 
         return await self._file.do(work)

@@ -118,6 +118,29 @@ async def test_a_no_is_told_before_anything_else_and_takes_words_back(scene: Sce
     assert scene.gateway.wishes[1]["optin"] == [str(ALICE)]
 
 
+async def test_however_many_said_no_all_are_told(scene: Scene) -> None:
+    """A gateway takes a hundred at once; a server that is linked later hears of everybody."""
+    for person in range(1, 251):
+        await scene.bot.store.people.opt_out(person, time.time())
+    for person in range(251, 401):
+        await scene.bot.store.people.forget(person, time.time())
+    await _told(scene)
+    out, forgotten = ({int(person) for wish in scene.gateway.wishes for person in wish[kind]} for kind in ("optout", "forget"))
+    assert (out - forgotten, forgotten) == (set(range(1, 251)), set(range(251, 401)))
+
+
+async def test_an_answer_that_the_gateway_refuses_costs_no_other(scene: Scene) -> None:
+    """It is left out and not tried again; what was to be told beside it is."""
+    for _ in range(5):
+        await scene.discord.say(f"{MENTION} who won?")
+    said = [str(message["id"]) for message in await scene.discord.said(5)]
+    await _until(scene, lambda due: len(due) == 5)
+    scene.gateway.unwanted = said[2]
+    await _told(scene)
+    assert sorted(item["message_id"] for item in scene.gateway.fed) == sorted({*said} - {said[2]})
+    assert not await scene.bot.store.feedback.due(GUILD, "zizou", 10)
+
+
 async def test_an_apology_is_nobodys_answer(scene: Scene) -> None:
     """It counts for no version."""
     scene.gateway.failure = (500, {"error": {"message": "no"}}, {})

@@ -202,16 +202,16 @@ async def test_wishes_are_told_to_each_guilds_community_until_they_arrived(store
     """Also that somebody is in again; a guild that is linked anew is told from the start."""
     await store.people.opt_out(BOB, 100.0)
     await store.people.opt_out(CARA, 101.0)
-    assert await store.feedback.wishes_due(GUILD) == Wishes([BOB, CARA], [], [])
+    assert await store.feedback.wishes_due(GUILD, 9) == Wishes([BOB, CARA], [], [])
     await store.feedback.wishes_told(GUILD, Wishes([BOB, CARA]))
-    assert not await store.feedback.wishes_due(GUILD)
-    assert await store.feedback.wishes_due(GUILD + 1) == Wishes([BOB, CARA], [], [])
+    assert not await store.feedback.wishes_due(GUILD, 9)
+    assert await store.feedback.wishes_due(GUILD + 1, 9) == Wishes([BOB, CARA], [], [])
     await store.people.opt_in(CARA)
-    assert await store.feedback.wishes_due(GUILD) == Wishes([], [], [CARA])
+    assert await store.feedback.wishes_due(GUILD, 9) == Wishes([], [], [CARA])
     await store.feedback.wishes_told(GUILD, Wishes(back=[CARA]))
-    assert not await store.feedback.wishes_due(GUILD)
+    assert not await store.feedback.wishes_due(GUILD, 9)
     await store.links.put(LinkRow(GUILD, "zizou", b"sealed", ALICE, 102.0))
-    assert await store.feedback.wishes_due(GUILD) == Wishes([BOB], [], [])
+    assert await store.feedback.wishes_due(GUILD, 9) == Wishes([BOB], [], [])
 
 
 async def test_the_wish_to_be_forgotten_is_told_also_of_somebody_who_was_out(store: Store) -> None:
@@ -220,11 +220,11 @@ async def test_the_wish_to_be_forgotten_is_told_also_of_somebody_who_was_out(sto
     await store.feedback.wishes_told(GUILD, Wishes([BOB]))
     await store.people.forget(BOB, 101.0)
     await store.people.opt_out(BOB, 102.0)
-    assert await store.feedback.wishes_due(GUILD) == Wishes([], [BOB], [])
+    assert await store.feedback.wishes_due(GUILD, 9) == Wishes([], [BOB], [])
     await store.feedback.wishes_told(GUILD, Wishes(forget=[BOB]))
-    assert not await store.feedback.wishes_due(GUILD)
+    assert not await store.feedback.wishes_due(GUILD, 9)
     await store.people.opt_in(BOB)
-    assert await store.feedback.wishes_due(GUILD) == Wishes([], [], [BOB])
+    assert await store.feedback.wishes_due(GUILD, 9) == Wishes([], [], [BOB])
 
 
 async def test_settings_come_back_as_they_were_chosen(store: Store) -> None:
