@@ -47,6 +47,7 @@ class EngineLives:
         """
         at = self._now() if at_ms is None else at_ms
         row = {"id": life, "engine": engine, "epoch": epoch, "gateway": self._gateway, "woke_ms": at, "shared_until_ms": at}
+        row["engine_second"] = self._prices.engine_second
         async with self._database.noting() as connection:
             if (await connection.execute(select(lives.c.id).where(lives.c.id == life))).first() is None:
                 await connection.execute(insert(lives).values(row))
@@ -78,13 +79,14 @@ class EngineLives:
         """Everything that is old enough; how many stretches. May be called at any time, by several gateways at once, but not before this
         gateway has written down which of its engines ended."""
         shared = 0
+        price = func.coalesce(lives.c.engine_second, self._prices.engine_second)
         async with self._database.reading() as connection:
             found = await connection.execute(
-                select(lives.c.id, lives.c.woke_ms, lives.c.ended_ms, lives.c.shared_until_ms, lives.c.gateway, gateways.c.beat_ms)
+                select(lives.c.id, lives.c.woke_ms, lives.c.ended_ms, lives.c.shared_until_ms, price, lives.c.gateway, gateways.c.beat_ms)
                 .outerjoin_from(lives, gateways, lives.c.gateway == gateways.c.id)
                 .where(or_(lives.c.ended_ms.is_(None), lives.c.ended_ms > lives.c.shared_until_ms))
             )
-            waiting = [(Life(*row[:4]), row.gateway, row.beat_ms) for row in found]
+            waiting = [(Life(*row[:5]), row.gateway, row.beat_ms) for row in found]
         for life, gateway, beat in waiting:
             settled_until = self._now() - self._grace_ms
             if life.ended_ms is None and gateway != self._gateway and beat is not None:
@@ -127,7 +129,7 @@ class EngineLives:
         `inside`: those that were in it, and maybe others. Those bear it; if there are none, those who used this life in the day before; and
         if nobody did, the operator.
         """
-        found = await asyncio.to_thread(by_use, life, stretch, self._prices, inside) or await self._idle(life, stretch)
+        found = await asyncio.to_thread(by_use, life, stretch, inside) or await self._idle(life, stretch)
         async with self._database.noting() as connection:
             if connection.dialect.name == "postgresql":  # with balances, as ledgers do: see postgres_statements.BEGIN
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
@@ -152,8 +154,8 @@ class EngineLives:
                 latest = latest.order_by(requests.c.engine_until_ms.desc(), requests.c.id).limit(1)
                 last += [Bearer(*row) for row in await connection.execute(latest)]
         if not last:
-            return Parts([], {}, {OPERATOR: (stretch.ms, stretch.cost(life.woke_ms, self._prices.engine_second))})
-        return parts(life, stretch, self._prices, last, [borne[bearer.community] for bearer in last])
+            return Parts([], {}, {OPERATOR: (stretch.ms, stretch.cost(life.woke_ms, life.engine_second))})
+        return parts(life, stretch, last, [borne[bearer.community] for bearer in last])
 
     async def _charge(self, connection: AsyncConnection, found: Parts) -> None:
         """Replace what requests bear of a stretch for the time being by their parts, in their rows and in their months' balances."""

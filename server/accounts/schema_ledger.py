@@ -86,8 +86,10 @@ lives = Table(
     Column("draining_ms", BigInteger),
     Column("ended_ms", BigInteger),
     Column("shared_until_ms", BigInteger, nullable=False),
+    Column("engine_second", BigInteger),
 )
-"""From the moment an engine began to cost until it no longer did. Up to `shared_until_ms` that is in `engine_shares`."""
+"""From the moment an engine began to cost until it no longer did. Up to `shared_until_ms` that is in `engine_shares`. `engine_second`: its
+price then, in billionths; NULL where it began before that was kept."""
 
 shares = Table(
     "engine_shares",

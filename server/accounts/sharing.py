@@ -28,6 +28,8 @@ class Life:
     woke_ms: int
     ended_ms: int | None
     shared_until_ms: int
+    engine_second: int
+    """Its price, in billionths: of its own time, whatever a second costs today."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +82,17 @@ def pieces(life: Life, stretch: Stretch, requests: int) -> list[Stretch]:
     return [Stretch(begin, until) for begin, until in pairwise(cuts)]
 
 
-def by_use(life: Life, stretch: Stretch, prices: Prices, bearers: Sequence[Bearer]) -> Parts | None:
+def by_use(life: Life, stretch: Stretch, bearers: Sequence[Bearer]) -> Parts | None:
     """Among those that were in a stretch; None if none was."""
     inside = [each for each in bearers if each.from_ms < stretch.until_ms and each.until_ms >= stretch.from_ms]
     by = weights(stretch, [Use(each.from_ms, each.until_ms, each.tokens) for each in inside])
-    return parts(life, stretch, prices, inside, by) if any(by) else None
+    return parts(life, stretch, inside, by) if any(by) else None
 
 
-def parts(life: Life, stretch: Stretch, prices: Prices, bearers: Sequence[Bearer], by: Sequence[int]) -> Parts:
+def parts(life: Life, stretch: Stretch, bearers: Sequence[Bearer], by: Sequence[int]) -> Parts:
     """`by`: the proportions, not all zero."""
-    cost = stretch.cost(life.woke_ms, prices.engine_second)
+    prices = Prices(engine_second=life.engine_second)
+    cost = stretch.cost(life.woke_ms, life.engine_second)
     requests: list[tuple[str, int, int]] = []
     accounts: Counter[tuple[str, str]] = Counter()
     milliseconds: Counter[str] = Counter()

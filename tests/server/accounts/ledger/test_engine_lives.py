@@ -3,6 +3,8 @@
 import random
 from typing import Any
 
+import pytest
+
 from adapters.registry.database import Database
 from server.accounts.engine_lives import OPERATOR, EngineLives
 from server.accounts.entries import Outcome, Settlement
@@ -16,8 +18,8 @@ from tests.server.accounts.ledger.desk import Clock, allowed, assert_adds_up, ba
 PRICES = Prices(prompt=1_000_000, completion=1_000_000, engine_second=400_000)
 
 
-def make_lives(database: Database, clock: Clock, gateway: str = "g1") -> EngineLives:
-    return EngineLives(database, PRICES, gateway, clock_ns=clock, grace_ms=0)
+def make_lives(database: Database, clock: Clock, gateway: str = "g1", prices: Prices = PRICES) -> EngineLives:
+    return EngineLives(database, prices, gateway, clock_ns=clock, grace_ms=0)
 
 
 async def use(ledger: Ledger, clock: Clock, life: str, seconds: float, tokens: int = 10, **more: Any) -> None:
@@ -57,6 +59,25 @@ async def test_the_bill_adds_up_to_what_the_machine_cost(make_ledger: MakeLedger
     assert (int(shared["ms"]), int(shared["cost"])) == (whole, whole * 400 // 1000)
     assert len({row.day for row in rows}) == 2
     assert await lives.share_out() == 0
+    await assert_adds_up(database)
+
+
+@pytest.mark.parametrize("price", [0, 400_000, 1_000_000])
+async def test_another_price_afterwards_changes_no_bill(make_ledger: MakeLedger, database: Database, clock: Clock, price: int) -> None:
+    """What was with an engine beside others is charged as if alone at first: that is taken back at the price at which it was charged."""
+    at_first, later = Prices(engine_second=price), Prices(engine_second=500_000)
+    ledger, lives = await make_ledger(prices=at_first), make_lives(database, clock, prices=at_first)
+    await lives.woke("l1", engine="local", epoch=1)
+    begin = clock.now // 1_000_000
+    clock.pass_seconds(700)
+    done = Settlement(Outcome.COMPLETE, 10, 0, 20, life="l1", engine_from_ms=begin, engine_until_ms=begin + 700_000)
+    for reservation in [await ledger.reserve(request(community=f"c{count % 2}"), allowed(UNLIMITED)) for count in range(5)]:
+        await ledger.settle(reservation, done)
+    await lives.ended("l1")
+    await make_lives(database, clock, "g2", prices=later).share_out()
+    rows = await usage(database)
+    assert (sum(row.engine_ms for row in rows), sum(row.engine_cost for row in rows)) == (700_000, 700 * price // 1000)
+    assert all(row.engine_cost >= 0 for row in rows)
     await assert_adds_up(database)
 
 

@@ -62,7 +62,7 @@ def test_who_was_alone_for_longer_bears_more() -> None:
 def test_stretches_follow_each_other_to_the_end(woke: int, length: int, settled: int, ended: bool, first_use: int | None) -> None:
     """From where the last one ended, cut every five minutes, and never past what is settled or past the end. The first reaches to who used
     the engine first."""
-    life = Life("l", woke, woke + length if ended else None, woke)
+    life = Life("l", woke, woke + length if ended else None, woke, 0)
     used = None if first_use is None else woke + first_use
     found = stretches(life, settled, used)
     at, end = woke, woke + length if ended else settled
@@ -82,9 +82,9 @@ def test_stretches_follow_each_other_to_the_end(woke: int, length: int, settled:
 def test_a_stretch_with_very_many_requests_goes_a_minute_at_a_time(begin: int, length: int, requests: int) -> None:
     """Without a gap; the first of a life stays whole."""
     stretch = Stretch(begin, begin + length)
-    found = pieces(Life("l", begin - 1, None, begin), stretch, requests)
+    found = pieces(Life("l", begin - 1, None, begin, 0), stretch, requests)
     assert (found[0].from_ms, found[-1].until_ms) == (stretch.from_ms, stretch.until_ms)
     assert all(one.until_ms == other.from_ms for one, other in pairwise(found))
     assert all(0 < piece.ms <= MINUTE_MS for piece in found) or requests <= MANY
     assert requests > MANY or found == [stretch]
-    assert pieces(Life("l", begin, None, begin), stretch, requests) == [stretch]
+    assert pieces(Life("l", begin, None, begin, 0), stretch, requests) == [stretch]
