@@ -1,5 +1,6 @@
 """`troupe import`: a thin reader of arguments, and what it tells of an import."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,8 @@ def refuse(workspace: Workspace, said: SaidNo) -> None:
     """Put them on the opt-out list. Hold the lock, here and below."""
     open_members(workspace).refuse(*(written_id(Network.DISCORD, each) or each for each in said.people)).save()
     for person in said.forget:
-        tell(f"Somebody wants to be forgotten: `troupe forget {person} --community {workspace.community}`.")
+        # Quoted, as it is a bot that says what a person is called, and a shell that reads the line.
+        tell(f"Somebody wants to be forgotten: `troupe forget {shlex.quote(person)} --community {workspace.community}`.")
 
 
 def bring_back(workspace: Workspace, order: Order, loop: Loop) -> Result:

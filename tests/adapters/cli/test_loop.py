@@ -120,6 +120,14 @@ def test_who_said_no_to_the_bot_is_left_out(desk: Desk) -> None:
     assert (members.may_stay(ANN), members.may_stay(BOB), members.may_stay("123")) == (True, False, False)
 
 
+def test_what_a_bot_calls_somebody_is_no_command(desk: Desk) -> None:
+    """The line is made to be copied into a shell."""
+    desk.gateway.say("$(reboot)", "123;reboot", forget=True)
+    told = desk.take("--from-feedback").stderr
+    assert "`troupe forget '$(reboot)' --community zizou`" in told
+    assert "`troupe forget '123;reboot' --community zizou`" in told
+
+
 def test_an_import_can_ask_who_said_no(desk: Desk) -> None:
     """Before it reads a message."""
     export = write_chat(desk.folder / "export.json")
