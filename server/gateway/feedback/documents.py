@@ -16,10 +16,16 @@ MAX_TEXT, MAX_NAME, MAX_COUNT = 8000, 100, 1_000_000
 EARLY = timedelta(minutes=5)
 """By how much a bot's clock may be ahead."""
 
+REACTED_AT = (
+    "When the reactions last changed, be it that the last one was taken back. Of two states the later one holds; without it, an answer to "
+    "which nobody ever reacted."
+)
+OF_COMMUNITY = "Needed by keys for several communities."
+
 Id = Annotated[str, Field(pattern="^[!-~]{1,64}$")]
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT, strict=True)]
 Emoji = Annotated[str, Field(min_length=1, max_length=100)]
-Community = Annotated[str | None, Field(max_length=63, description="Needed by keys for several communities.")]
+Community = Annotated[str | None, Field(max_length=63, description=OF_COMMUNITY)]
 
 
 class SaidTurn(Document):
@@ -38,7 +44,7 @@ class Item(Document):
     reactions: Annotated[dict[Emoji, Count], Field(max_length=MAX_EMOJI)]
     people: Count = Field(description="Distinct people who reacted, without bots and those who opted out.")
     sent_at: AwareDatetime
-    reacted_at: AwareDatetime | None = None
+    reacted_at: AwareDatetime | None = Field(default=None, description=REACTED_AT)
     context: Annotated[list[SaidTurn], Field(max_length=MAX_TURNS)] | None = None
     reply: Annotated[str, Field(max_length=MAX_TEXT)] | None = None
     authors: Annotated[list[Id], Field(max_length=MAX_PEOPLE)] | None = Field(default=None, description="Everybody in the texts.")

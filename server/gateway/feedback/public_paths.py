@@ -11,7 +11,7 @@ _IDS: Schema = {"type": "array", "maxItems": documents.MAX_PEOPLE, "items": _ID}
 _COUNT: Schema = {"type": "integer", "minimum": 0, "maximum": documents.MAX_COUNT}
 _TEXT: Schema = {"type": "string", "maxLength": documents.MAX_TEXT}
 _MOMENT: Schema = {"type": "string", "format": "date-time"}
-_COMMUNITY: Schema = {"type": ["string", "null"], "maxLength": 63}
+_COMMUNITY: Schema = {"type": ["string", "null"], "maxLength": 63, "description": documents.OF_COMMUNITY}
 
 
 def _optional(schema: Schema) -> Schema:
@@ -38,7 +38,7 @@ _ITEM = _object(
         },
         "people": _COUNT,
         "sent_at": _MOMENT,
-        "reacted_at": _optional(_MOMENT),
+        "reacted_at": _optional(_MOMENT) | {"description": documents.REACTED_AT},
         "context": _optional({"type": "array", "maxItems": documents.MAX_TURNS, "items": _TURN}),
         "reply": _optional(_TEXT),
         "authors": _optional(_IDS),
