@@ -77,6 +77,7 @@ def _replacer(names: Mapping[str, str], *, whole_names: bool) -> Callable[[str],
     def replace(found: re.Match[str]) -> str:
         if whole_names and not found[1] and (found[2].islower() or len(found[2]) < 3):
             return found[0]
-        return found[1] + (names[found[2]] if whole_names else by_small[found[2].casefold()])
+        # Letters that are the same in any case need not fold to the same ones: a dotless ı is no i.
+        return found[1] + (names[found[2]] if whole_names else by_small.get(found[2].casefold(), found[2]))
 
     return lambda text: pattern.sub(replace, text)

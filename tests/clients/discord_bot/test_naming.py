@@ -43,6 +43,11 @@ def test_the_model_reads_invented_names_and_people_read_their_own() -> None:
     assert cast.shown(f"no, {alice.lower()} and @{bob}! {alice}x") == f"no, Alice and @Bob the Builder! {alice}x"
 
 
+def test_a_letter_of_another_alphabet_is_no_reason_to_fail() -> None:
+    """Turkish has an i without a dot, which is an i to some and not to others: what is nobody's name stays as it is."""
+    assert Cast({ALICE: "Alice"}, invented=lambda _: "Milo").shown("Mılo, Milo, mİlo") == "Mılo, Alice, mİlo"
+
+
 def test_ordinary_words_are_not_taken_for_people() -> None:
     """A member who is called so is meant behind an @ only."""
     cast = Cast({ALICE: "will", BOB: "Al"}, invented=invented(SECRET))
