@@ -13,7 +13,7 @@ from clients.discord_bot.store.words import Words, words_of
 _DUE = """
     SELECT message, take, adapter, context_hash, sent_at, changed_at FROM answers
     WHERE guild = ? AND (adapter = 'base' OR adapter GLOB ? || '@[0-9]*')
-    AND changed_at IS NOT NULL AND (reported_at IS NULL OR reported_at < changed_at)
+    AND sent_at IS NOT NULL AND changed_at IS NOT NULL AND (reported_at IS NULL OR reported_at < changed_at)
     ORDER BY changed_at LIMIT ?
 """
 _REACTIONS = """

@@ -171,6 +171,15 @@ async def test_feedback_is_the_state_of_an_answer_and_is_told_until_it_arrived(s
     assert (dict(left.reactions), left.people) == ({"👍": 1}, 1)
 
 
+async def test_half_an_answer_is_not_told_however_people_react_to_it(store: Store) -> None:
+    """Where the bot lost the right to speak in the middle of it; the others are told as ever."""
+    [first, _] = await store.answers.add(answer(6), ["one.", "two."])
+    await store.answers.sent(first, 60, 101.0)
+    assert await store.reactions.add(60, "👍", BOB, 110.0)
+    await sent_answer(store, 5, 50)
+    assert [told.message for told in await store.feedback.due(GUILD, "zizou", 10)] == [5]
+
+
 async def test_reactions_to_other_messages_count_for_nothing(store: Store) -> None:
     """Nor to a guild's, by another guild's feedback."""
     assert not await store.reactions.add(77, "👍", BOB, 110.0)
