@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import aiohttp
 import discord
 
-from clients.discord_bot.asking import Asking, Hear, Made, Question
+from clients.discord_bot.asking import Asking, Made, Question
 from clients.discord_bot.attention import Deleted
 from clients.discord_bot.context import Prompt
 from clients.discord_bot.guild_settings import GuildSettings
@@ -90,7 +90,7 @@ class Answering:
                 asked = await self._asking.prompt(question)
                 showing = Showing(self._outbox, question.place, shown=shown)
                 try:
-                    made = await self._patiently(question, asked, noticed, showing.hear if question.settings.streaming else None)
+                    made = await self._patiently(question, asked, noticed, showing)
                 finally:
                     shown = await showing.stop()
                 parts = await self._keep(question.heard, made, words=words_of(question, asked, made), digest=asked.digest)
@@ -150,11 +150,12 @@ class Answering:
             await self._store.handled.drop(message)
             self._metrics.dropped()
 
-    async def _patiently(self, question: Question, asked: Prompt, noticed: bool, hear: Hear | None) -> Made:
+    async def _patiently(self, question: Question, asked: Prompt, noticed: bool, showing: Showing) -> Made:
+        hear = showing.hear if question.settings.streaming else None
         asking = asyncio.create_task(self._asking.ask(question, asked, hear=hear))
         try:
             await asyncio.wait({asking}, timeout=None if noticed else self._patience.late_s)
-            if not asking.done():
+            if not asking.done() and showing.shown is None:  # who reads its beginning is not kept waiting
                 with suppress(discord.HTTPException, aiohttp.ClientError, OSError, TroupeError):  # what matters is the answer
                     await self._outbox.notice(question.place, question.settings.late or LATE)
             return await asking

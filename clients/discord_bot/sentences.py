@@ -1,6 +1,6 @@
 """What people in the channel read when there is no answer: a friendly sentence, without addresses, keys or stack traces."""
 
-from clients.errors import NoServer, Overloaded, Refused, ServerFault, TimedOut, TroupeError
+from clients.errors import NoServer, Overloaded, Refused, ServerFault, StreamBroken, TimedOut, TroupeError
 
 ASLEEP = "I can't find my voice right now. Try me again in a minute."
 BUSY = "Too many people want to talk to me at once. Ask me again in a minute."
@@ -24,13 +24,16 @@ _BY_CODE = {
     # Both come as a 503 does, but nobody else is in the way: the engine did not wake, or not in time.
     "deadline_exceeded": ASLEEP,
     "engine_unavailable": ASLEEP,
+    # What broke an answer off has no status.
+    "rate_limit_exceeded": BUSY,
+    "server_is_overloaded": BUSY,
 }
 
 
 def apology(error: TroupeError) -> str:
     """The sentence for people; the reason itself belongs in the log."""
-    if isinstance(error, Refused) and error.code in _BY_CODE:
+    if isinstance(error, Refused | StreamBroken) and error.code in _BY_CODE:
         return _BY_CODE[error.code]
     if isinstance(error, Overloaded):
         return BUSY
-    return ASLEEP if isinstance(error, NoServer | ServerFault | TimedOut) else MISCONFIGURED
+    return ASLEEP if isinstance(error, NoServer | ServerFault | StreamBroken | TimedOut) else MISCONFIGURED

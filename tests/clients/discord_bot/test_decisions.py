@@ -10,9 +10,9 @@ from adapters.conversation import CONTEXT_CHARACTERS, CONTEXT_TURNS
 from clients.discord_bot.attention import EXPECTING_S, WARM_EVERY_S, Deleted, Expecting
 from clients.discord_bot.context import Hidden, prompt
 from clients.discord_bot.heard import Heard, readable
-from clients.discord_bot.sentences import ASLEEP, BROKE, MISCONFIGURED, SENTENCES, TOO_LONG, apology
+from clients.discord_bot.sentences import ASLEEP, BROKE, BUSY, MISCONFIGURED, SENTENCES, TOO_LONG, apology
 from clients.discord_bot.splitting import LIMIT, split
-from clients.errors import BadRequest, NotTroupe, Overloaded, TimedOut, TroupeError
+from clients.errors import BadRequest, NotTroupe, Overloaded, StreamBroken, TimedOut, TroupeError
 
 HEARD = st.builds(
     Heard,
@@ -112,6 +112,9 @@ def test_splitting_prefers_sentences_then_words() -> None:
         (TimedOut("slow"), ASLEEP),
         (Overloaded("x", code="insufficient_quota"), BROKE),
         (BadRequest("x", code="context_length_exceeded"), TOO_LONG),
+        (StreamBroken("cut off"), ASLEEP),
+        (StreamBroken("x", code="engine_unavailable"), ASLEEP),
+        (StreamBroken("x", code="server_is_overloaded"), BUSY),
         (NotTroupe("http://secret", "x"), MISCONFIGURED),
     ],
 )

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clients.discord_bot.answering import Patience
+from clients.discord_bot.bot import Manner
 from clients.discord_bot.guild_settings import GuildSettings
 from clients.discord_bot.sentences import SENTENCES
 from clients.discord_bot.showing import EVERY_S, wait_s, whole_words
@@ -68,6 +70,21 @@ async def test_one_message_grows_into_the_answer(tmp_path: Path) -> None:
         kept = await bot.store.answers.of_sent(int(said["id"]))
         assert kept is not None
         assert kept.adapter == "zizou@7"
+
+
+async def test_who_reads_the_beginning_is_not_told_to_wait(tmp_path: Path) -> None:
+    """However long the whole answer takes."""
+    manner = Manner(max_tokens=50, patience=Patience(1.5), round_s=3600.0)
+    async with (
+        discord_running() as discord,
+        serving(StubGateway(answer=LONG, pause_s=0.3)) as gateway,
+        made_bot(tmp_path, gateway.url, manner=manner) as bot,
+        online(discord, gateway, bot),
+    ):
+        await bot.store.guilds.put(GUILD, STREAMING)
+        await discord.say(f"{MENTION} and?")
+        await discord.until(lambda: LONG in [said["content"] for said in discord.spoken()])
+        assert len(discord.sent) == 1
 
 
 async def test_an_answer_that_breaks_off_becomes_an_apology(tmp_path: Path) -> None:
