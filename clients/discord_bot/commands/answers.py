@@ -10,6 +10,8 @@ from clients.discord_bot.commands.refusal import Refusal
 from clients.discord_bot.commands.rights import channel_of, guild_of
 from clients.discord_bot.store.answers import Answer
 
+_LARGEST = 2**63 - 1
+"""No message has it, and nothing larger can be looked up."""
 _LINK = re.compile(r"https://(?:\w+\.)?discord(?:app)?\.com/channels/(?P<guild>\d+)/(?P<channel>\d+)/(?P<message>\d+)", re.ASCII)
 
 
@@ -34,4 +36,6 @@ async def of_message(desk: Desk, interaction: discord.Interaction, message: int 
 def _message_id(said: str) -> int | None:
     link = _LINK.fullmatch(said)
     number = link["message"] if link else said
-    return int(number) if number.isascii() and number.isdecimal() and len(number) <= 20 else None
+    if not number.isascii() or not number.isdecimal() or len(number) > len(str(_LARGEST)):
+        return None
+    return min(int(number), _LARGEST)

@@ -8,12 +8,12 @@ from discord import app_commands
 from clients.api import Status
 from clients.discord_bot.commands import sentences
 from clients.discord_bot.commands.choices import described_channel
-from clients.discord_bot.commands.desk import Desk
+from clients.discord_bot.commands.desk import Desk, Voice
 from clients.discord_bot.commands.place import in_force, place_of
 from clients.discord_bot.commands.replying import think, whisper
 from clients.discord_bot.commands.rights import guild_of
 from clients.discord_bot.commands.tree import AnyCommand
-from clients.errors import TroupeError
+from clients.errors import BadKey, TroupeError, UnknownModel
 
 
 def health_command(desk: Desk) -> AnyCommand:
@@ -28,15 +28,27 @@ def health_command(desk: Desk) -> AnyCommand:
         else:
             lines.append(sentences.speaks_as(voice.model))
             lines.append(described_channel(place.channel, await in_force(desk, place), desk.clock()))
-            try:
-                lines.append(of_gateway(await voice.troupe.status()))
-            except TroupeError:
-                lines.append(sentences.GATEWAY_AWAY)
+            lines.append(await _of_voice(voice))
         if math.isfinite(interaction.client.latency):  # before the first heartbeat nobody knows
             lines.append(sentences.heard_from_discord(interaction.client.latency))
         await whisper(interaction, "\n".join(line for line in lines if line))
 
     return health
+
+
+async def _of_voice(voice: Voice) -> str:
+    """Whether it would answer: the gateway is there, it still takes the server's key, and it still has what the server speaks as."""
+    try:
+        status = await voice.troupe.status()
+        if status.ready:
+            await voice.troupe.offer(voice.model)
+    except BadKey:
+        return sentences.KEY_REFUSED
+    except UnknownModel:
+        return sentences.voice_gone(voice.model)
+    except TroupeError:
+        return sentences.GATEWAY_AWAY
+    return of_gateway(status)
 
 
 def of_gateway(status: Status) -> str:

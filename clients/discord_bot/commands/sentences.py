@@ -96,11 +96,16 @@ GATEWAY_READY = "My voice is awake."
 GATEWAY_ASLEEP = "My voice sleeps; the first word wakes it within seconds."
 GATEWAY_WAKING = "My voice is waking up."
 GATEWAY_AWAY = "I cannot find my voice at the moment: Troupe does not answer. Whoever runs me should look at `troupe status`."
+KEY_REFUSED = "Troupe does not take this server's key any more. Somebody who manages this server gives me a new one with `/troupe link`."
 GATEWAY_UNWELL = "My voice is not well. Whoever runs me finds the reason with `troupe status`."
 
 
 def speaks_as(model: str) -> str:
     return f"I speak as **{model}** here."
+
+
+def voice_gone(model: str) -> str:
+    return f"There is no voice `{model}` any more. Somebody who manages this server chooses another one with `/persona choose`."
 
 
 def heard_from_discord(seconds: float) -> str:

@@ -1,10 +1,11 @@
 """What every member can ask for: silence, the budget, health, reasons, another take, and to be left out."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from clients.api import Status
+from clients.api import Status, Troupe
 from clients.discord_bot.commands import sentences
 from clients.discord_bot.commands.budget import described
 from clients.discord_bot.commands.health import of_gateway
@@ -112,6 +113,17 @@ async def test_health_says_what_is_and_what_to_do(scene: Scene) -> None:
     assert asked.is_ephemeral
 
 
+async def test_health_tells_of_a_key_and_a_voice_that_are_gone(scene: Scene) -> None:
+    """An engine that is awake is of no use then."""
+    scene.links.linked[GUILD] = replace(scene.links.linked[GUILD], model="zizou@1")
+    gone = await (await scene.discord.command("health", permissions=MEMBER)).answered()
+    assert gone.text.splitlines()[2] == sentences.voice_gone("zizou@1")
+    await scene.links.linked[GUILD].troupe.aclose()
+    scene.links.linked[GUILD] = replace(scene.links.linked[GUILD], troupe=Troupe(scene.gateway.url, "tr_revoked"))
+    refused = await (await scene.discord.command("health", permissions=MEMBER)).answered()
+    assert refused.text.splitlines()[2] == sentences.KEY_REFUSED
+
+
 def test_a_gateway_that_is_not_ready_is_unwell() -> None:
     """Its own words are for whoever runs it."""
     assert of_gateway(Status(False, {"reason": "/dev/sda1 is full"})) == sentences.GATEWAY_UNWELL
@@ -154,8 +166,9 @@ async def test_why_tells_nothing_of_another_channels_answers(scene: Scene) -> No
     [part] = await scene.store.answers.parts(answer.message)
     elsewhere = await (await scene.discord.command("why", message=str(part.sent), permissions=MEMBER)).answered()
     nowhere = await (await scene.discord.command("why", message="12", permissions=MEMBER)).answered()
+    never = await (await scene.discord.command("why", message="9" * 19, permissions=MEMBER)).answered()
     none = await (await scene.discord.command("why", permissions=MEMBER)).answered()
-    assert elsewhere.text == nowhere.text == sentences.UNKNOWN_ANSWER
+    assert elsewhere.text == nowhere.text == never.text == sentences.UNKNOWN_ANSWER
     assert none.text == sentences.NO_ANSWER_HERE
     there = await (await scene.discord.command("why", message=str(part.sent), channel=ATTIC, permissions=MEMBER)).answered()
     assert there.text.startswith("**zizou@7**")
