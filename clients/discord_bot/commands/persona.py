@@ -15,16 +15,19 @@ from clients.discord_bot.commands.place import must_not_be_silent
 from clients.discord_bot.commands.refusal import Refusal
 from clients.discord_bot.commands.replying import announce, think, whisper
 from clients.discord_bot.commands.rights import channel_of, guild_of, may_manage, only_managers
-from clients.discord_bot.guild_settings import Names
+from clients.discord_bot.filter import LEFT_OUT
+from clients.discord_bot.guild_settings import GuildSettings, Names
 from clients.discord_bot.limits import Verdict
 from clients.discord_bot.naming import Cast
 from clients.discord_bot.sentences import OTHER_RENDERER, SPEECHLESS
-from clients.errors import UnknownModel
+from clients.errors import TroupeError, UnknownModel
 from clients.offer import Offer
 
 LIVE = "live"
 CHOICES = 25
 """Discord shows no more."""
+TYPING_S = 2.0
+"""Discord waits three seconds for what is offered while somebody types."""
 
 
 class PersonaCommands(app_commands.Group):
@@ -57,11 +60,14 @@ class PersonaCommands(app_commands.Group):
 
     @choose.autocomplete("version")
     async def _versions(self, interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
-        """What is worth choosing, as far as the gateway tells; Discord waits three seconds for it, so nothing is asked twice."""
-        voice = await self._desk.links.voice(guild_of(interaction))
-        if voice is None or not may_manage(interaction):
+        """What is worth choosing, as far as the gateway tells in time."""
+        if not may_manage(interaction):
             return []
-        speaks = await self._speaks(voice)
+        try:
+            async with asyncio.timeout(TYPING_S):
+                speaks = await self._speaks(await self._desk.voice(guild_of(interaction)))
+        except (Refusal, TroupeError, TimeoutError):  # who types is told nothing: what he chooses is looked at when he sends it
+            return []
         newest = max(speaks.canary or 0, _version(speaks.adapter))
         names = [LIVE, *(["canary"] if speaks.canary else []), *(str(number) for number in range(newest, 0, -1))]
         return [app_commands.Choice(name=name, value=name) for name in names if typed.lower() in name][:CHOICES]
@@ -86,12 +92,15 @@ class PersonaCommands(app_commands.Group):
         await self._admit(interaction)
         await think(interaction, aloud=True)
         pair = (await self._pair(voice, one, other)).shuffled(interaction.id)
-        answers = await self._both(interaction, voice, pair, question)
-        await announce(interaction, shown(question, answers), buttons(self._desk, pair, interaction.user.id))
-
-    async def _both(self, interaction: discord.Interaction, voice: Voice, pair: Pair, question: str) -> tuple[str, str]:
-        """What both say, asked at once, in the shape and under the names that they were trained on. Raises TroupeError."""
         settings = await self._desk.store.guilds.settings(guild_of(interaction))
+        answers = await self._both(interaction, voice, settings, pair, question)
+        said_again = self._desk.filter.clean(question, settings.level).text or LEFT_OUT
+        await announce(interaction, shown(said_again, answers), buttons(self._desk, pair, interaction.user.id))
+
+    async def _both(
+        self, interaction: discord.Interaction, voice: Voice, settings: GuildSettings, pair: Pair, question: str
+    ) -> tuple[str, str]:
+        """What both say, asked at once, in the shape and under the names that they were trained on. Raises TroupeError."""
         invented = await asyncio.to_thread(self._desk.names.of, voice.community) if settings.names is Names.TRAINED else None
         asker, name = interaction.user.id, interaction.user.display_name
         cast = Cast({asker: name}, invented=invented)
@@ -112,10 +121,11 @@ class PersonaCommands(app_commands.Group):
         """The versions to compare; each that was not said is the one that is worth it. Raises Refusal or TroupeError."""
         live = await voice.troupe.offer(voice.community)
         first = _version(live.adapter) if one is None else one
-        second = other if other is not None else live.canary or first - 1
+        canary = live.canary if live.canary != first else None
+        second = other if other is not None else canary or max(first - 1, 0)
         if first == second:
             raise Refusal(sentences.SAME_VOICE)
-        pair = Pair(voice.community, first, max(second, 0))
+        pair = Pair(voice.community, first, second)
         for name in pair.names:
             _usable(await self._known(voice.troupe, name))
         return pair

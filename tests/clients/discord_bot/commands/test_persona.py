@@ -1,10 +1,12 @@
 """As which version the bot speaks, and two versions side by side without their names."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clients.api import Troupe
 from clients.discord_bot.commands import sentences
 from clients.discord_bot.commands.comparing import SHOWN, Pair, shown
 from clients.discord_bot.commands.desk import Desk
@@ -62,6 +64,15 @@ async def test_versions_are_offered_while_an_admin_types(known: Scene) -> None:
     assert await known.discord.choices("persona choose", "version", "ca") == ["canary"]
 
 
+async def test_nothing_is_offered_where_the_gateway_cannot_be_asked(known: Scene) -> None:
+    """Nor to a server without a voice; whoever types is not left waiting."""
+    await known.links.linked[GUILD].troupe.aclose()
+    known.links.linked[GUILD] = replace(known.links.linked[GUILD], troupe=Troupe("http://127.0.0.1:1", "tr_x"))
+    assert await known.discord.choices("persona choose", "version") == []
+    await known.links.unlink(GUILD)
+    assert await known.discord.choices("persona choose", "version") == []
+
+
 async def test_a_comparison_hides_who_is_who_until_it_is_ended(known: Scene) -> None:
     """Both are asked the same in the adapter's own shape; votes are kept; the names come at the end, and the buttons go."""
     asked = await (await known.discord.command("persona compare", question="who won?", permissions=MEMBER)).answered()
@@ -112,6 +123,15 @@ async def test_members_compare_what_is_offered_and_admins_what_they_like(known: 
     assert same.text == sentences.SAME_VOICE
 
 
+async def test_an_admin_who_names_one_version_gets_another_one_beside_it(known: Scene) -> None:
+    """Also where that is the canary; beside the base there is none but the canary."""
+    await (await known.discord.command("persona compare", question="?", one=3)).answered()
+    assert sorted(body["model"] for body in known.gateway.asked) == ["zizou@2", "zizou@3"]
+    known.gateway.told["zizou"] = {"adapter": "zizou@2"}
+    same = await (await known.discord.command("persona compare", question="?", one=0)).answered()
+    assert same.text == sentences.SAME_VOICE
+
+
 async def test_a_comparison_counts_as_two_questions(known: Scene) -> None:
     """Of the person's limit, and then there is a friendly word instead."""
     for _ in range(PER_PERSON.burst // 2):
@@ -122,11 +142,12 @@ async def test_a_comparison_counts_as_two_questions(known: Scene) -> None:
 
 
 async def test_what_the_filter_takes_out_of_answers_it_takes_out_here(known: Scene) -> None:
-    """At the server's level."""
+    """At the server's level, and out of the question, too: the bot says it once more."""
     known.gateway.answer = "see https://example.org"
     await (await known.discord.command("troupe settings", filter="strict")).answered()
-    asked = await (await known.discord.command("persona compare", question="?")).answered()
+    asked = await (await known.discord.command("persona compare", question="what is https://example.org/here?")).answered()
     assert "example.org" not in asked.messages[0]["content"]
+    assert known.gateway.asked[0]["messages"][0]["content"] == "Alice: what is https://example.org/here?"
 
 
 async def test_a_voice_that_reads_another_form_is_neither_chosen_nor_compared(known: Scene) -> None:
