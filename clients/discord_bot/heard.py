@@ -1,7 +1,7 @@
 """One Discord message as far as the bot is concerned. Pure: knows Discord's markup, not discord.py."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 _MARKUP = re.compile(r"<(?:(?P<kind>@!?|@&|#)|a?(?P<emoji>:\w+:))(?P<id>\d+)>")
@@ -25,7 +25,7 @@ class Heard:
     in_server: bool = True
     """False in direct messages."""
     addresses_me: bool = False
-    """Mentions the bot by name, or replies to it."""
+    """Mentions the bot by name or by the role that Discord made for it, or replies to it."""
     reply_to: int | None = None
     """The message of the same channel that it replies to."""
     author_id: int = 0
@@ -44,8 +44,8 @@ def written_at(snowflake: int) -> float:
     return ((snowflake >> 22) + _EPOCH_MS) / 1000
 
 
-def readable(content: str, *, me: int, names: Mapping[int, str]) -> str:
-    """`content` with mentions, channels and custom emoji as people see them, and the mention of `me` taken out.
+def readable(content: str, *, mine: Set[int], names: Mapping[int, str]) -> str:
+    """`content` with mentions, channels and custom emoji as people see them, and those that mean `mine` taken out.
 
     `names` are those of the people, roles and channels that the message may mention.
     """
@@ -53,7 +53,7 @@ def readable(content: str, *, me: int, names: Mapping[int, str]) -> str:
     def seen(mark: re.Match[str]) -> str:
         if mark["emoji"]:
             return str(mark["emoji"])
-        if int(mark["id"]) == me:
+        if int(mark["id"]) in mine:
             return ""
         sign = mark["kind"][0]
         return sign + names.get(int(mark["id"]), "unknown")

@@ -27,15 +27,18 @@ class Hearing:
         author, me = message.author, self._me().id
         reply_to, replies_to_me = _reply(message, me)
         people = {person.id: person.display_name for person in message.mentions if person.id != me}
+        mine = {me, *(role.id for role in message.role_mentions if role.tags is not None and role.tags.bot_id == me)}
+        # Discord says who is mentioned: what only looks so, in code, is for nobody.
+        named = any(each.id in mine for each in (*message.mentions, *message.role_mentions))
         return Heard(
             id=message.id,
             channel_id=message.channel.id,
             author=author.display_name,
-            text=readable(message.content, me=me, names=people | dict(_places(message))),
+            text=readable(message.content, mine=mine, names=people | dict(_places(message))),
             is_self=author.id == me,
             is_program=(author.bot and author.id != me) or bool(message.webhook_id) or message.type not in _CHATTER,
             in_server=message.guild is not None,
-            addresses_me=me in message.raw_mentions or replies_to_me,
+            addresses_me=named or replies_to_me,
             reply_to=reply_to,
             author_id=author.id,
             guild_id=message.guild.id if message.guild else 0,

@@ -15,6 +15,8 @@ from tests.clients.discord_bot.fake_discord import (
     ATTIC,
     BOB,
     BOT,
+    BOT_ROLE,
+    GUILD,
     LOUNGE,
     OTHER_BOT,
     PRIVATE,
@@ -61,6 +63,8 @@ async def test_a_mention_is_answered_in_reply_and_can_ping_nobody(scene: Scene) 
         pytest.param({"text": f"{MENTION} hi", "channel": PRIVATE}, id="a direct message"),
         pytest.param({"text": f"{MENTION} hi", "type": 7}, id="a system message"),
         pytest.param({"text": "@everyone hi", "mention_everyone": True}, id="everyone"),
+        pytest.param({"text": f"you call it with `{MENTION}`"}, id="code"),
+        pytest.param({"text": f"<@&{GUILD + 5}> hi", "mention_roles": [str(GUILD + 5)]}, id="another role"),
     ],
 )
 async def test_what_the_bot_leaves_alone(scene: Scene, ignored: dict[str, Any]) -> None:
@@ -70,6 +74,13 @@ async def test_what_the_bot_leaves_alone(scene: Scene, ignored: dict[str, Any]) 
     await scene.discord.answers(1)
     assert len(scene.gateway.asked) == 1
     assert scene.prompt()[-1]["content"].endswith("Alice: now you")
+
+
+async def test_the_bots_own_role_is_as_good_as_its_name(scene: Scene) -> None:
+    """Discord offers both to whoever types an @; the model reads neither."""
+    await scene.discord.say(f"<@&{BOT_ROLE}> who won?")
+    await scene.discord.answers(1)
+    assert scene.prompt() == [{"role": "user", "content": "Alice: who won?"}]
 
 
 async def test_a_message_that_is_delivered_twice_is_answered_once(scene: Scene) -> None:

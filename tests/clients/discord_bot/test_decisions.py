@@ -77,7 +77,7 @@ def test_markup_is_read_as_people_see_it() -> None:
     """Names for ids, the emoji's name, the bot's own mention gone, white space in one."""
     names = {5: "Ann", 6: "mods", 7: "lounge"}
     content = "<@1> <@!5>  and <@&6> in\n<#7> <a:party:99> <:lol:98> <@404> <notmarkup>"
-    assert readable(content, me=1, names=names) == "@Ann and @mods in #lounge :party: :lol: @unknown <notmarkup>"
+    assert readable(content, mine={1}, names=names) == "@Ann and @mods in #lounge :party: :lol: @unknown <notmarkup>"
 
 
 def test_what_was_deleted_is_known_for_a_while() -> None:

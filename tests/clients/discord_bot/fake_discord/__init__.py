@@ -13,7 +13,19 @@ application and the address to resume at, a 429 without `Via` is taken for Cloud
 
 from tests.clients.discord_bot.fake_discord.fake import TOKEN, WAIT_S, FakeDiscord, discord_running, pointed_at
 from tests.clients.discord_bot.fake_discord.interactions import ADMIN, Asked
-from tests.clients.discord_bot.fake_discord.world import ALICE, APPLICATION, ATTIC, BOB, BOT, GUILD, LOUNGE, OTHER_BOT, PRIVATE, user
+from tests.clients.discord_bot.fake_discord.world import (
+    ALICE,
+    APPLICATION,
+    ATTIC,
+    BOB,
+    BOT,
+    BOT_ROLE,
+    GUILD,
+    LOUNGE,
+    OTHER_BOT,
+    PRIVATE,
+    user,
+)
 
 __all__ = [
     "ADMIN",
@@ -22,6 +34,7 @@ __all__ = [
     "ATTIC",
     "BOB",
     "BOT",
+    "BOT_ROLE",
     "GUILD",
     "LOUNGE",
     "OTHER_BOT",

@@ -1,5 +1,6 @@
 """Who and what is there, as Discord's objects: guilds, channels, threads, messages. Knows nothing of HTTP or of the gateway."""
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from typing import Any
 _SNOWFLAKE = 10**17  # discord.py takes only numbers as long as real ids for ids in a text
 BOT, ALICE, BOB, OTHER_BOT = range(_SNOWFLAKE + 1, _SNOWFLAKE + 5)
 GUILD, LOUNGE, ATTIC, PRIVATE = range(_SNOWFLAKE + 11, _SNOWFLAKE + 15)
+BOT_ROLE = _SNOWFLAKE + 21
+"""Discord makes it for the bot when it is invited."""
 APPLICATION = 1
 _NAMES = {BOT: "zizou", ALICE: "Alice", BOB: "Bob", OTHER_BOT: "MusicBot"}
 _EPOCH_MS = 1_420_070_400_000
@@ -85,12 +88,14 @@ class World:
         """What GUILD_CREATE says."""
         places = [place for place in self.places.values() if place.guild == guild]
         everyone = {"id": str(guild), "name": "@everyone", "permissions": _MANY_PERMISSIONS, "position": 0, "color": 0, "hoist": False}
+        everyone |= {"managed": False, "mentionable": False, "colors": {"primary_color": 0}}
+        own = {"id": str(BOT_ROLE), "name": _NAMES[BOT], "managed": True, "tags": {"bot_id": str(BOT)}}
         return {
             "id": str(guild),
             "name": self.guilds[guild],
             "owner_id": str(ALICE),
             "member_count": 3,
-            "roles": [everyone | {"managed": False, "mentionable": False, "colors": {"primary_color": 0}}],
+            "roles": [everyone, everyone | own],
             "emojis": [],
             "features": [],
             "members": [member(BOT) | {"user": user(BOT)}],
@@ -122,8 +127,8 @@ class World:
             "edited_timestamp": None,
             "tts": False,
             "mention_everyone": False,
-            "mentions": [user(each) for each in _NAMES if f"<@{each}>" in text],
-            "mention_roles": [],
+            "mentions": [user(each) for each in _NAMES if re.search(rf"(?<!`)<@{each}>", text)],
+            "mention_roles": [str(BOT_ROLE)] if f"<@&{BOT_ROLE}>" in text else [],
             "attachments": [],
             "embeds": [],
             "pinned": False,
