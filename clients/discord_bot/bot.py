@@ -33,6 +33,7 @@ from clients.discord_bot.metrics import Metrics
 from clients.discord_bot.missed import Missed
 from clients.discord_bot.naming import NamesKeys
 from clients.discord_bot.outbox import Outbox, Place
+from clients.discord_bot.permission import may_speak
 from clients.discord_bot.reporting import Reporting
 from clients.discord_bot.retaking import Retaking
 from clients.discord_bot.sentences import MISCONFIGURED, SLOWER, UNLINKED
@@ -192,7 +193,7 @@ class Bot(discord.AutoShardedClient):
         except (discord.HTTPException, aiohttp.ClientError, OSError) as exc:
             log.warning("Message %s stays unanswered, as its channel cannot be looked up: %s", heard.id, exc)
             return
-        if why is None or await self.store.people.is_out(heard.author_id):
+        if why is None or not may_speak(message.channel) or await self.store.people.is_out(heard.author_id):
             return
         voice, without = await self._voice(heard.guild_id)
         if voice is None and why is not Why.ADDRESSED:

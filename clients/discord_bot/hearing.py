@@ -6,6 +6,7 @@ import discord
 
 from adapters.conversation import CONTEXT_TURNS
 from clients.discord_bot.heard import Heard, readable
+from clients.discord_bot.permission import may_read
 
 LOOK_BACK = 4 * CONTEXT_TURNS
 """Messages fetched for context: some are other bots' or hold only pictures, and do not count."""
@@ -47,6 +48,8 @@ class Hearing:
 
     async def before(self, message: discord.Message) -> list[Heard]:
         """The messages before this one in its channel or thread; none where the bot may not read them."""
+        if not may_read(message.channel):
+            return []
         try:
             return [self.heard(each) async for each in message.channel.history(limit=LOOK_BACK, before=message)]
         except discord.Forbidden:
@@ -56,7 +59,7 @@ class Hearing:
         """The chain of replies that leads here, the nearest first, as far as it can be followed and is of use."""
         followed: list[Heard] = []
         link = self.heard(message).reply_to
-        while link is not None and len(followed) < CONTEXT_TURNS:
+        while link is not None and len(followed) < CONTEXT_TURNS and may_read(message.channel):
             try:
                 heard = known.get(link) or self.heard(await message.channel.fetch_message(link))
             except (discord.NotFound, discord.Forbidden):  # deleted, or not for the bot to read

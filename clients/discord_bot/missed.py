@@ -16,6 +16,7 @@ from discord.abc import Snowflake
 
 from clients.discord_bot.attention import STALE_S
 from clients.discord_bot.hearing import Hearing
+from clients.discord_bot.permission import may_read, may_speak
 from clients.discord_bot.store.facts import HEARD_UNTIL, Facts
 
 log = logging.getLogger(__name__)
@@ -82,8 +83,9 @@ class Missed:
 
 
 def _talked_in(guilds: Iterable[discord.Guild], after: Snowflake) -> list[Place]:
-    """Where something was written later than `after`, the youngest first."""
-    places = [place for guild in guilds for place in (*guild.channels, *guild.threads) if isinstance(place, Place)]
+    """Where something was written later than `after` that the bot may read and answer, the youngest first."""
+    known = [place for guild in guilds for place in (*guild.channels, *guild.threads) if isinstance(place, Place)]
+    places = [place for place in known if may_read(place) and may_speak(place)]  # a server tells also of its staff's rooms
     youngest = nlargest(PLACES, places, key=_last_message)
     return [place for place in youngest if _last_message(place) > after.id]
 

@@ -15,6 +15,7 @@ from typing import Any
 import discord
 from discord.abc import Messageable
 
+from clients.discord_bot.permission import may_read
 from clients.discord_bot.store.answers import Part
 from clients.discord_bot.store.store import Store
 from clients.discord_bot.typing_shown import Sign
@@ -22,7 +23,10 @@ from clients.discord_bot.typing_shown import Sign
 log = logging.getLogger(__name__)
 
 _HARMLESS: dict[str, Any] = {"mention_author": False, "allowed_mentions": discord.AllowedMentions.none(), "suppress_embeds": True}
-_INVALID_FORM = 50035
+_NEVER_TAKEN = frozenset({50006, 50035, 200000, 240000})
+"""Nothing in it, an invalid form, blocked by the server's own rules, blocked for a link."""
+_UNREAD = 160002
+"""A reply is for who may read what was said."""
 LOOK_AHEAD = 50
 """Messages after the question in which parts that arrived are looked for."""
 _PER_SECOND = 25.0
@@ -36,7 +40,7 @@ class Unwanted(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Where an answer goes: as a reply to `message`, which has to be there still."""
+    """Where an answer goes: as a reply to `message`, which has to be there still; on its own where the bot may read nothing."""
 
     channel: Messageable
     channel_id: int
@@ -104,10 +108,13 @@ class Outbox:
         await self._store.handled.noticed(place.message, message.id)
 
     async def _send(self, place: Place, text: str, nonce: str, *, reply: bool) -> discord.Message:
+        reply = reply and may_read(place.channel)
         try:
             how = _HARMLESS | ({"reference": place.reference} if reply else {})
             message: discord.Message = await place.channel.send(text, nonce=nonce, **how)
         except discord.HTTPException as exc:
+            if reply and exc.code == _UNREAD:
+                return await self._send(place, text, nonce, reply=False)
             raise _translated(exc) from exc
         return message
 
@@ -118,7 +125,7 @@ def _translated(exc: discord.HTTPException) -> Exception:
 
 def is_final(status: int, code: int) -> bool:
     """Whether the same send can only fail again. A reply to a message that is gone is an invalid form (50035)."""
-    return status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND) or (status == HTTPStatus.BAD_REQUEST and code == _INVALID_FORM)
+    return status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND) or (status == HTTPStatus.BAD_REQUEST and code in _NEVER_TAKEN)
 
 
 def arrived(question: int, parts: Sequence[Part], standing: Sequence[Standing]) -> dict[int, int]:

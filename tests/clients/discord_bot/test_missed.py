@@ -16,6 +16,7 @@ from tests.clients.stub_gateway import StubGateway, serving
 
 MENTION = f"<@{BOT}>"
 LONG_AGO, LATELY = 900.0, 240.0
+VIEW = 1 << 10
 
 
 @asynccontextmanager
@@ -97,6 +98,16 @@ async def test_only_so_many_places_are_looked_into(tmp_path: Path) -> None:
         discord.world.add_guild(GUILD, "Friends", rooms)
         asked = [discord.write(f"{MENTION} hello", who=ALICE + 100 + room, channel=room) for room in rooms]
         assert await _back(tmp_path, discord, gateway, PLACES) == [message["id"] for message in asked[-PLACES:]]
+
+
+async def test_rooms_that_are_closed_to_the_bot_are_not_looked_into(tmp_path: Path) -> None:
+    """Each would be a refusal, and a large server has a hundred of them."""
+    async with _away(tmp_path, heard_until="0.0") as (discord, gateway):
+        discord.world.places[ATTIC].denied = VIEW
+        discord.write(f"{MENTION} secret", channel=ATTIC)
+        asked = discord.write(f"{MENTION} are you there?")
+        assert await _back(tmp_path, discord, gateway, 1) == [asked["id"]]
+        assert [path for _, path, _, _ in discord.calls if str(ATTIC) in path] == []
 
 
 async def test_who_asked_last_is_found_in_a_busy_place(tmp_path: Path) -> None:

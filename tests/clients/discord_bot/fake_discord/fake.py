@@ -128,6 +128,11 @@ class FakeDiscord:
         await self._tell("THREAD_CREATE", thread.about() | {"newly_created": True})
         return thread.id
 
+    async def deny(self, rights: int, *, channel: int = LOUNGE) -> None:
+        """Nobody has these rights in a channel any more, and in no thread of it."""
+        self.world.places[channel].denied = rights
+        await self._tell("CHANNEL_UPDATE", self.world.places[channel].about())
+
     async def invite(self, guild: int, name: str, channels: Mapping[int, str]) -> None:
         """The bot comes to another guild. Before it is online: one more that it finds itself in."""
         self.world.add_guild(guild, name, channels)

@@ -15,7 +15,7 @@ BOT_ROLE = _SNOWFLAKE + 21
 APPLICATION = 1
 _NAMES = {BOT: "zizou", ALICE: "Alice", BOB: "Bob", OTHER_BOT: "MusicBot"}
 _EPOCH_MS = 1_420_070_400_000
-_MANY_PERMISSIONS = str((1 << 50) - 1)
+_MANY_PERMISSIONS = str((1 << 50) - 1 - (1 << 3))  # not Administrator, whom no channel can deny anything
 _JOINED = "2026-01-01T00:00:00+00:00"
 TEXT, DIRECT, THREAD = 0, 1, 11
 PLAIN, REPLY, THREAD_STARTER = 0, 19, 21
@@ -50,13 +50,16 @@ class Place:
     name: str
     guild: int | None
     parent: int | None = None
+    denied: int = 0
+    """The rights that nobody has there."""
     messages: list[Json] = field(default_factory=list)
 
     def about(self) -> Json:
         """Discord's channel object."""
         if self.guild is None:
             return {"id": str(self.id), "type": DIRECT, "last_message_id": None, "recipients": [user(ALICE)]}
-        about: Json = {"id": str(self.id), "name": self.name, "guild_id": str(self.guild), "permission_overwrites": [], "position": 0}
+        about: Json = {"id": str(self.id), "name": self.name, "guild_id": str(self.guild), "position": 0}
+        about |= {"permission_overwrites": [{"id": str(self.guild), "type": 0, "allow": "0", "deny": str(self.denied)}]}
         about |= {"last_message_id": self.messages[-1]["id"] if self.messages else None}
         if self.parent is None:
             return about | {"type": TEXT}
