@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 BASE = "base"
 LONGEST_KEY = 200
+LONGEST_ANSWER_S = 3_600.0
+"""No question waits for its answer as long, however often it is tried."""
 
 Connect = Callable[[str], Troupe]
 """A connection to the gateway with a key. Raises BadKey for what no key is."""
@@ -61,11 +63,13 @@ class Links:
         self._own = own
         self._clock = clock
         self._open: dict[int, tuple[str, Troupe]] = {}
+        self._retired: list[tuple[float, Troupe]] = []
         self._own_guild: int | None = None
 
     async def close(self) -> None:
         held, self._open = self._open, {}
-        for _, troupe in held.values():
+        retired, self._retired = self._retired, []
+        for _, troupe in (*held.values(), *retired):
             await troupe.aclose()
 
     async def meet(self, guilds: Collection[int]) -> None:
@@ -116,13 +120,13 @@ class Links:
     async def unlink(self, guild: int) -> bool:
         """Whether it was linked. The settings' own voice, if this is its guild, speaks there again."""
         removed = await self._store.links.remove(guild)
-        await self._disconnect(guild)
+        await self._retire(guild)
         return removed
 
     async def sent_away(self, guild: int) -> None:
         """The bot is no longer in that guild: nothing of it is kept."""
         await self._store.guilds.forget(guild)
-        await self._disconnect(guild)
+        await self._retire(guild)
 
     async def _tried(self, key: str) -> list[str]:
         """The communities that a key may talk to."""
@@ -140,15 +144,21 @@ class Links:
         held = self._open.get(guild)
         if held is not None and held[0] == key:
             return held[1]
-        await self._disconnect(guild)
+        await self._retire(guild)
         troupe = self._connect(key)
         self._open[guild] = (key, troupe)
         return troupe
 
-    async def _disconnect(self, guild: int) -> None:
+    async def _retire(self, guild: int) -> None:
+        """Nothing new is asked over the guild's connection. It is closed once every answer that is under way over it has come."""
+        now = self._clock()
+        done = [each for at, each in self._retired if now - at >= LONGEST_ANSWER_S]
+        self._retired = [(at, each) for at, each in self._retired if now - at < LONGEST_ANSWER_S]
         held = self._open.pop(guild, None)
         if held is not None:
-            await held[1].aclose()
+            self._retired.append((now, held[1]))
+        for troupe in done:
+            await troupe.aclose()
 
 
 def guild_of_settings(named: int | None, pinned: int | None, guilds: Collection[int]) -> int | None:

@@ -1,5 +1,6 @@
 """Whom the bot speaks as where: a guild's own admins say so, and no guild ever speaks as another."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -106,6 +107,24 @@ async def test_an_unlinked_guild_is_silent(links: Links, store: Store) -> None:
     await links.link(HERE, ZIZOU, by=ALICE)
     await links.sent_away(HERE)
     assert await store.links.all() == []
+
+
+async def test_a_new_key_does_not_cut_off_the_answer_that_is_under_way(links: Links, gateway: StubGateway) -> None:
+    """Neither one that is being made nor one that is about to be; the next one is asked for with the new key."""
+    gateway.thinking = asyncio.Event()
+    await links.link(HERE, ZIZOU, by=ALICE)
+    before = await links.voice(HERE)
+    assert before is not None
+    asking = asyncio.create_task(before.troupe.complete_chat("zizou", []))
+    await asyncio.wait_for(gateway.was_asked.wait(), 20)
+    await links.link(HERE, BOTH, by=ALICE, community="zizou")
+    after = await links.voice(HERE)
+    assert after is not None
+    gateway.thinking.set()
+    assert (await asking).text == gateway.answer
+    for voice in (before, after):
+        await voice.troupe.complete_chat("zizou", [])
+    assert gateway.asked_with == [ZIZOU, ZIZOU, BOTH]
 
 
 async def test_a_chosen_version_is_one_of_the_guilds_own_community(links: Links, store: Store) -> None:
