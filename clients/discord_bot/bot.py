@@ -228,7 +228,8 @@ class Bot(discord.AutoShardedClient):
         is_program = reaction.member is not None and reaction.member.bot
         if reaction.guild_id is None or is_program or reaction.user_id == self._me.id:
             return
-        if await self.store.reactions.add(reaction.message_id, _said(reaction.emoji), reaction.user_id, time.time()):
+        own = reaction.message_author_id == self._me.id
+        if await self.store.reactions.add(reaction.message_id, _said(reaction.emoji), reaction.user_id, time.time(), own=own):
             self.metrics.reacted()
 
     async def on_raw_reaction_remove(self, reaction: discord.RawReactionActionEvent) -> None:

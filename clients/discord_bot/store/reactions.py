@@ -9,14 +9,17 @@ class Reactions:
     def __init__(self, file: StateFile) -> None:
         self._file = file
 
-    async def add(self, sent: int, emoji: str, person: int, at: float) -> bool:
-        """False where it counts for nothing: the message is no answer of the bot's, or the person opted out."""
+    async def add(self, sent: int, emoji: str, person: int, at: float, *, own: bool = False) -> bool:
+        """False where it counts for nothing yet: the message is no answer of the bot's, or the person opted out. `own`: the message is the
+        bot's, and may become one: it grows still, or the bot has not heard that it arrived."""
 
         def work(db: sqlite3.Connection) -> bool:
-            if db.execute("SELECT 1 FROM opted_out WHERE person = ?", (person,)).fetchone() or not _changed(db, sent, at):
+            if db.execute("SELECT 1 FROM opted_out WHERE person = ?", (person,)).fetchone():
                 return False
-            db.execute("INSERT OR IGNORE INTO reactions VALUES (?, ?, ?, ?)", (sent, emoji, person, at))
-            return True
+            counts = _changed(db, sent, at)
+            if counts or own:
+                db.execute("INSERT OR IGNORE INTO reactions VALUES (?, ?, ?, ?)", (sent, emoji, person, at))
+            return counts
 
         return await self._file.do(work)
 

@@ -45,6 +45,7 @@ class Store:
             db.execute(f"DELETE FROM reactions WHERE sent IN (SELECT sent FROM parts WHERE {old})", (before,))  # noqa: S608 - names of ours
             for table in ("parts", "words", "word_people"):
                 db.execute(f"DELETE FROM {table} WHERE {old}", (before,))  # noqa: S608
+            db.execute("DELETE FROM reactions WHERE at < ?", (before,))  # to messages that became no answer
             db.execute("DELETE FROM answers WHERE made_at < ?", (before,))
             db.execute("DELETE FROM handled WHERE begun_at < ?", (before,))
             db.execute("DELETE FROM votes WHERE at < ?", (before,))

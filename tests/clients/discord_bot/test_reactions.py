@@ -70,6 +70,21 @@ async def test_every_answer_is_told_with_its_version_and_then_its_reactions(scen
     assert len(scene.gateway.fed) == 2
 
 
+async def test_a_reaction_to_an_answer_that_still_grows_counts_for_it(scene: Scene) -> None:
+    """People do not wait for the last word; and what the bot says otherwise gets no score by it."""
+    scene.gateway.answer, scene.gateway.pause_s = "he shoots he scores", 0.3
+    await scene.bot.store.guilds.put(GUILD, GuildSettings(streaming=True))
+    notice = scene.discord.write("I am here", who=BOT)
+    await scene.discord.react(notice, "👍", who=BOB)
+    await scene.discord.say(f"{MENTION} who won?")
+    [_, said] = await scene.discord.said(2)
+    await scene.discord.react(said, "👍", who=BOB)
+    await _until(scene, lambda due: bool(due))
+    assert said["content"] == "he shoots he scores"
+    [told] = await scene.bot.store.feedback.due(GUILD, "zizou", 10)
+    assert (told.sent, told.people) == (int(said["id"]), 1)
+
+
 async def test_a_reaction_that_is_taken_back_is_a_later_state(scene: Scene) -> None:
     """Or the gateway would take what it was told before for the newer one."""
     said = await _answered(scene)
