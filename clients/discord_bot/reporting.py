@@ -17,6 +17,8 @@ from clients.feedback import MOST_ITEMS, Feedback, Plan
 
 log = logging.getLogger(__name__)
 
+CANARY = "canary"
+
 PlanOf = Callable[[int], Plan | None]
 """What the gateway last said for a guild's community."""
 
@@ -98,8 +100,11 @@ def feedback_of(told: Told) -> Feedback:
 def version_of(voice: Voice, plan: Plan | None, message_id: int) -> str:
     """The model string to ask for this message: the canary for its share of messages, where the guild chose no version itself. Pure.
 
-    The same message always gets the same version, whoever asks and however often.
+    The same message always gets the same version, whoever asks and however often. A canary that was chosen and is none any more, as it was
+    promoted or ended, is whatever is live.
     """
+    if voice.model == f"{voice.community}@{CANARY}" and plan is not None and plan.canary is None:
+        return voice.community
     if voice.model != voice.community or plan is None or plan.live is None or plan.canary is None or plan.share <= 0:
         return voice.model
     return plan.canary if fraction(message_id) * 100 < plan.share else plan.live

@@ -179,7 +179,7 @@ async def test_the_gateways_plan_says_which_version_answers(scene: Scene) -> Non
 
 
 def test_a_message_always_gets_the_same_version() -> None:
-    """As many as the share says; never where a guild chose a version, or there is no canary."""
+    """As many as the share says; never where a guild chose a version, or there is no canary, which is chosen only while there is one."""
     voice = Voice(GUILD, "zizou", "zizou", Troupe("http://127.0.0.1:1", "tr_x"))
     plan = Plan("zizou@7", "zizou@8", 30.0)
     chosen = [version_of(voice, plan, message) for message in range(2000)]
@@ -188,5 +188,7 @@ def test_a_message_always_gets_the_same_version() -> None:
     assert chosen == [version_of(voice, plan, message) for message in range(2000)]
     for other in (None, Plan("zizou@7"), Plan("zizou@7", "zizou@8", 0.0)):
         assert version_of(voice, other, 5) == "zizou"
+    tries = Voice(GUILD, "zizou", "zizou@canary", voice.troupe)
+    assert [version_of(tries, plan, 5) for plan in (None, plan, Plan("zizou@8"))] == ["zizou@canary", "zizou@canary", "zizou"]
     picked = Voice(GUILD, "zizou", "zizou@6", voice.troupe)
     assert {version_of(picked, plan, message) for message in range(50)} == {"zizou@6"}
