@@ -5,6 +5,7 @@ import sqlite3
 
 from clients.discord_bot.guild_settings import GuildSettings
 from clients.discord_bot.store.file import StateFile
+from clients.discord_bot.store.handled import Stage
 
 
 class Guilds:
@@ -29,6 +30,8 @@ class Guilds:
             of_guild = "(message, take) IN (SELECT message, take FROM answers WHERE guild = ?)"
             connection.execute(f"DELETE FROM words WHERE {of_guild}", (guild,))  # noqa: S608
             connection.execute(f"DELETE FROM word_people WHERE {of_guild}", (guild,))  # noqa: S608
-            connection.execute(f"UPDATE parts SET text = '' WHERE {of_guild}", (guild,))  # noqa: S608
+            connection.execute(f"DELETE FROM parts WHERE sent IS NULL AND {of_guild}", (guild,))  # noqa: S608
+            unfinished = (Stage.DROPPED, guild, Stage.BEGUN, Stage.ANSWERED)
+            connection.execute("UPDATE handled SET stage = ? WHERE guild = ? AND stage IN (?, ?)", unfinished)
 
         await self._file.do(work)

@@ -253,12 +253,17 @@ async def test_settings_come_back_as_they_were_chosen(store: Store) -> None:
 
 
 async def test_a_guild_that_sent_the_bot_away_is_forgotten(store: Store) -> None:
-    """Its key first of all; others stay."""
+    """Its key first of all, and what was to be said there; others stay."""
     for guild in (GUILD, GUILD + 1):
         await store.links.put(LinkRow(guild, "zizou", b"sealed", ALICE, 102.0))
         await store.guilds.put(guild, GuildSettings(learn=True))
     await sent_answer(store, 5, 50, words=WORDS)
+    for message in (6, 7):
+        await store.handled.begin(Handled(message, GUILD, CHANNEL, ALICE, 90.0))
+    await store.answers.add(answer(7), ["never said"])
     await store.guilds.forget(GUILD)
+    assert await store.handled.unfinished() == []
+    assert await store.answers.parts(7) == []
     assert [link.guild for link in await store.links.all()] == [GUILD + 1]
     assert await store.guilds.settings(GUILD) == GuildSettings()
     assert [told.words for told in await store.feedback.due(GUILD, "zizou", 10)] == [None]
