@@ -5,6 +5,7 @@ Each guild's community is told with the guild's own key. What is told are states
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from clients.discord_bot.attention import fraction
@@ -66,18 +67,26 @@ class Reporting:
             await self._tell(voice, due)
 
     async def _tell(self, voice: Voice, due: Sequence[Told]) -> None:
-        """What is refused is halved until it is known which answer is to blame: no other is lost with it."""
+        """An answer that is refused costs no other."""
         try:
             await voice.troupe.send_feedback([feedback_of(told) for told in due], community=voice.community)
         except BadRequest as error:
-            if len(due) > 1:
-                for half in (due[: len(due) // 2], due[len(due) // 2 :]):
-                    await self._tell(voice, half)
+            if smaller := _smaller(due):
+                for part in smaller:
+                    await self._tell(voice, part)
                 return
             # It will never take this one, and what comes after it must not wait for that.
             log.error("The gateway does not take what people thought of an answer of %s: %s", voice.community, error)
         await self._store.feedback.told(due)
         self._metrics.told(len(due))
+
+
+def _smaller(due: Sequence[Told]) -> list[Sequence[Told]]:
+    """What to tell in place of what was refused: its halves; an answer alone without its words, which may be too long or have too many
+    people in them. Nothing where nothing of it can be told."""
+    if len(due) > 1:
+        return [due[: len(due) // 2], due[len(due) // 2 :]]
+    return [] if due[0].words is None else [[replace(due[0], words=None)]]
 
 
 def feedback_of(told: Told) -> Feedback:

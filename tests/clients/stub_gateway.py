@@ -150,7 +150,7 @@ class StubGateway:
         if self.is_deaf:
             return web.json_response(error_body("Not now.", "server_is_overloaded"), status=503)
         items = (await request.json())["items"]
-        if any(item["message_id"] == self.unwanted for item in items):
+        if any(item["message_id"] == self.unwanted or len(item["authors"] or ()) > MOST_ITEMS for item in items):
             return web.json_response(error_body("It is too long.", "invalid_value", "items"), status=400)
         self.fed += items
         return web.json_response({})

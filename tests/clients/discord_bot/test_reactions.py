@@ -156,6 +156,19 @@ async def test_an_answer_that_the_gateway_refuses_costs_no_other(scene: Scene) -
     assert not await scene.bot.store.feedback.due(GUILD, "zizou", 10)
 
 
+async def test_words_with_too_many_people_in_them_are_left_out(scene: Scene) -> None:
+    """Whoever mentions a whole server spoils no count by it."""
+    await scene.bot.store.guilds.put(GUILD, GuildSettings(learn=True))
+    named = [
+        {"id": str(each), "username": f"u{each}", "discriminator": "0", "avatar": None} for each in (BOT, *range(10**18, 10**18 + 100))
+    ]
+    await scene.discord.say(f"{MENTION} who won?", mentions=named)
+    [said] = await scene.discord.said(1)
+    await _until(scene, lambda due: bool(due))
+    await _told(scene)
+    assert [(item["message_id"], item["context"], item["authors"]) for item in scene.gateway.fed] == [(said["id"], None, None)]
+
+
 async def test_an_apology_is_nobodys_answer(scene: Scene) -> None:
     """It counts for no version."""
     scene.gateway.failure = (500, {"error": {"message": "no"}}, {})
