@@ -18,6 +18,8 @@ from server.gateway.admission.shares import PROMPT_COST, TOKEN_COST, Share, Shar
 from server.gateway.admission.slots import Slots
 
 LEARNING = 0.1
+LEFT = 8
+"""About so many places in the queue no weight takes from the others, however large it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +217,8 @@ class Admission:
         room = self.bounds.waiting - waiting
         if room <= 0:
             raise QueueFull(retry_after=self.wait_of(waiting))
-        if share.waiting >= min(self.bounds.waiting_each or self.bounds.waiting, max(1.0, 2.0 * share.weight * room)):
+        part = 2.0 * min(share.weight, max(1.0, self.bounds.waiting / (2 * LEFT)))
+        if share.waiting >= min(self.bounds.waiting_each or self.bounds.waiting, max(1.0, part * room)):
             raise ShareFull(retry_after=self.wait_of(share.waiting))
         if ticket.deadline is None or not waiting:
             return

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from contextlib import suppress
 
 import pytest
 
@@ -292,6 +293,18 @@ def test_a_community_with_many_adapters_has_no_seat_for_each_of_them() -> None:
         finish(admission, place, float(step), 50)
         got[place.lane.share.community] += 1
     assert got["many"] == pytest.approx(got["one"], rel=0.1)
+
+
+@pytest.mark.parametrize(("waiting", "weight"), [(256, 1000.0), (256, 130.0), (32, 20.0)])
+def test_no_weight_is_large_enough_to_fill_the_queue(waiting: int, weight: float) -> None:
+    """Others find room, and not one of them alone."""
+    admission = Admission(Bounds(slots=1, batch=1, waiting=waiting))
+    with suppress(ShareFull):
+        while True:
+            admission.arrive(ticket("heavy", weight=weight), 0.0)
+    assert admission.shares.waiting_of("heavy") > waiting / 2
+    for name in "abcd":
+        admission.arrive(ticket(name), 0.0)
 
 
 def test_one_community_alone_cannot_fill_the_queue() -> None:
