@@ -15,7 +15,7 @@ from server.fleet.engine import EngineState
 from server.fleet.fleet import Fleet
 from server.gateway.answer import Answers, while_connected
 from server.gateway.apis.api import Api, Names, Spoken
-from server.gateway.apis.evaluation import check_work
+from server.gateway.apis.evaluation import check_work, measures
 from server.gateway.apis.messages import Prompt
 from server.gateway.apis.parse import Generation, engine_body
 from server.gateway.apis.tools import Toolbox
@@ -135,7 +135,8 @@ class Completions:
         record.community = order.community
         self._answers.look(order, self._metering.weight(order.community), deadline)
         is_up = self._fleet.state is EngineState.READY and asked.answers <= DEGRADED_TOKENS
-        metered = await self._metering.open(order, record, may_degrade=is_up)
+        may_degrade = is_up and not measures(asked.spoken.generation.sampling, asked.prompts)
+        metered = await self._metering.open(order, record, may_degrade=may_degrade)
         try:
             return self._call(asked, metered, record, self._salts.salt(caller, BASE if metered.degraded else tenant)), metered
         except BaseException:  # raised again: a bug of ours must not hold on to what was set aside

@@ -172,7 +172,8 @@ class Metering:
     async def open(self, order: Order, record: Record, *, may_degrade: bool) -> Metered:
         """Whoever gets one owes its `settle`. Raises GatewayError.
 
-        `may_degrade`: an engine is up anyway, so that a community that wishes it so gets a short answer of the base past its budget.
+        `may_degrade`: an engine is up anyway, and a short answer of the base is of use: a community that wishes it so gets one past its
+        budget.
         """
         agreed = self._terms.of_community(order.community)
         try:

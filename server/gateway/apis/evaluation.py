@@ -69,14 +69,21 @@ def read_prompts(value: Any, vocab_size: int) -> tuple[str | tuple[int, ...], ..
     return tuple(read_prompt(each, vocab_size) for each in value)
 
 
+def measures(values: Mapping[str, Any], prompts: Sequence[object]) -> bool:
+    """Whether it is asked in order to judge a model: another one's answer would be a wrong figure, and not only a poorer answer.
+
+    `values`: the checked parameters."""
+    return bool(values.get("echo")) or "prompt_logprobs" in values or len(prompts) > 1
+
+
 def check_together(values: Mapping[str, Any], prompts: Sequence[object]) -> None:
     """Whether what was asked for goes together. `values`: the checked parameters. Raises InvalidRequest."""
-    scores = bool(values.get("echo")) or "prompt_logprobs" in values
+    is_measured = measures(values, prompts)
     if values.get("max_tokens") == 0 and not values.get("echo"):
         raise InvalidRequest("max_tokens may be 0 only with echo: true, where the prompt is the answer.", param="max_tokens")
-    if values.get("stream") and (scores or len(prompts) > 1):
+    if values.get("stream") and is_measured:
         raise InvalidRequest("echo, prompt_logprobs and several prompts are not streamed: leave stream out.", param="stream")
-    if values.get("n", 1) > 1 and (scores or len(prompts) > 1):
+    if values.get("n", 1) > 1 and is_measured:
         raise InvalidRequest("n must be 1 with echo, prompt_logprobs or several prompts.", param="n")
 
 

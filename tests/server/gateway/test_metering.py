@@ -12,13 +12,13 @@ import pytest_asyncio
 from sqlalchemy import select
 
 from adapters.registry import Base
-from loadtests.fake_engine import Fault
+from loadtests.fake_engine import TEXT, Fault
 from server.accounts.limits import Limits
 from server.accounts.schema_ledger import requests
 from server.accounts.terms import AtCap, Terms, community_account
 from server.fleet.engine import EngineState
 from server.gateway.settings import GatewaySettings
-from tests.server.gateway.stage import Stage, open_stage
+from tests.server.gateway.stage import EVALUATE_KEY, Stage, open_stage
 
 CHAT = "/v1/chat/completions"
 ASK: dict[str, Any] = {"model": "zizou", "messages": [{"role": "user", "content": "who wins tonight?"}], "max_tokens": 8}
@@ -127,6 +127,16 @@ async def test_past_its_budget_a_community_gets_what_is_left_over(own: Stage) ->
     assert (body["model"], body["max_completion_tokens"]) == ("base", 64)
     (row,) = await rows(own)
     assert (row.degraded, row.adapter, row.token_cost) == (True, "base", 0)
+
+
+@pytest.mark.parametrize("asked", [{"echo": True, "logprobs": 1}, {"prompt_logprobs": 1}, {"prompt": ["who", "wins"]}])
+async def test_past_a_budget_no_model_is_measured_in_place_of_another(own: Stage, asked: dict[str, Any]) -> None:
+    """The base's figures under an adapter's name would be worse than none."""
+    await agree(own, at_cap=AtCap.DEGRADE, tokens_per_day=1)
+    evaluation = {"model": "zizou", "prompt": "who wins", "max_tokens": 1, **asked}
+    response = await own.http.post(TEXT, json=evaluation, headers={"authorization": f"Bearer {EVALUATE_KEY}"})
+    assert (response.status_code, response.json()["error"]["code"]) == (429, "insufficient_quota")
+    assert own.fake.received == []
 
 
 async def test_what_is_left_over_is_named_so_when_it_is_given_again(own: Stage) -> None:
