@@ -56,6 +56,10 @@ class Answer:
 
 
 def reward(reactions: Mapping[str, int], people: int) -> int:
-    """How many people liked it: those who reacted, as far as there are reactions that are not unkind."""
-    kind = sum(count for emoji, count in reactions.items() if emoji.translate(_SKIN) not in UNKIND)
-    return max(0, min(people, kind))
+    """How many people liked it: those who reacted, without as many as there are unkind reactions.
+
+    Who gave which is not known. Somebody who gave both kinds may so be left out, but not fewer are counted than gave any one kind reaction.
+    """
+    kind = [count for emoji, count in reactions.items() if emoji.translate(_SKIN) not in UNKIND]
+    unkind = sum(reactions.values()) - sum(kind)
+    return max(0, min(people, sum(kind), max(people - unkind, *kind, 0)))

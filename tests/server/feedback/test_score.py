@@ -18,6 +18,10 @@ from server.feedback.score import Rate, probability_better
         ({"👎🏿": 2, "👍": 1}, 3, 1),
         ({"❌": 1, "zidane:123456": 2}, 3, 2),
         ({"👍": 5}, 2, 2),
+        ({"👍": 1, "😂": 1, "👎": 1}, 2, 1),
+        ({"👍": 1, "😂": 1, "👎": 1}, 3, 2),
+        ({"👍": 1, "👎": 1, "🤮": 1}, 2, 1),
+        ({"👍": 2, "👎": 1}, 2, 2),
     ],
 )
 def test_an_answer_is_worth_the_people_who_liked_it(reactions: dict[str, int], people: int, worth: int) -> None:
