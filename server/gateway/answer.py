@@ -5,6 +5,7 @@ Knows no model and no parameter: what is asked is in the `Call`.
 
 import asyncio
 from collections.abc import Coroutine
+from typing import Any
 
 from adapters.registry import BASE
 from server.fleet.engine import EngineState
@@ -12,6 +13,7 @@ from server.fleet.fleet import Fleet
 from server.gateway.admission.errors import Refused
 from server.gateway.admission.gate import Admission, Gate
 from server.gateway.admission.policy import Ticket
+from server.gateway.body import CallerGone
 from server.gateway.errors import EngineLost, GatewayError, Stopping
 from server.gateway.leases import Leased
 from server.gateway.metering import Metered, Order
@@ -166,12 +168,23 @@ async def while_connected(
         await _cancel(working, leaving)
 
 
+async def unless_gone(receive: Receive, wait: Coroutine[Any, Any, object]) -> None:
+    """Wait as long as the caller is there. Raises CallerGone."""
+    waiting, leaving = asyncio.ensure_future(wait), asyncio.ensure_future(_disconnect(receive))
+    try:
+        await asyncio.wait((waiting, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if leaving.done():
+            raise CallerGone
+    finally:
+        await _cancel(waiting, leaving)
+
+
 async def _disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-async def _cancel(*tasks: "asyncio.Future[None]") -> None:
+async def _cancel(*tasks: "asyncio.Future[Any]") -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

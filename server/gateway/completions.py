@@ -7,27 +7,28 @@ value; the engine is touched, and woken, by the last but two.
 import asyncio
 import json
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 
 from adapters.registry import BASE
 from server.accounts import Principal, Scope
 from server.fleet.engine import EngineState
 from server.fleet.fleet import Fleet
-from server.gateway.answer import Answers, while_connected
+from server.gateway.answer import Answers, unless_gone, while_connected
 from server.gateway.apis.api import Api, Names, Spoken
 from server.gateway.apis.evaluation import check_work, measures
 from server.gateway.apis.messages import Prompt
 from server.gateway.apis.parse import Generation, engine_body
 from server.gateway.apis.tools import Toolbox
 from server.gateway.auth import Authenticator
-from server.gateway.body import CallerGone, read_body
+from server.gateway.body import read_body
 from server.gateway.canary import conversation_key
 from server.gateway.directory import Directory, Target
 from server.gateway.errors import ContextLengthExceeded, MethodNotAllowed
 from server.gateway.idempotency import REPLAYED, Answer, Answered, read_key
 from server.gateway.leases import read_deadline
 from server.gateway.metering import DEGRADED_TOKENS, Metered, Metering, Order
-from server.gateway.record import CALLER_GONE, SCOPE_KEY, Record
+from server.gateway.record import SCOPE_KEY, Record
 from server.gateway.relay import Call
 from server.gateway.reply import Receive, Reply, Send
 from server.gateway.reply import Scope as AsgiScope
@@ -53,7 +54,7 @@ class Asked:
 
 
 class Completions:
-    """One endpoint. Raises GatewayError until the first byte is sent, then says it in the stream."""
+    """One endpoint. Raises GatewayError and CallerGone until the first byte is sent, then says it in the stream."""
 
     def __init__(
         self,
@@ -90,11 +91,7 @@ class Completions:
         deadline = read_deadline(scope["headers"], usual=settings.deadline, most=settings.max_deadline)
         record: Record = scope[SCOPE_KEY]
         key = read_key(scope["headers"])
-        try:
-            raw = await read_body(scope, receive, limit=settings.max_body_bytes, timeout=settings.body_timeout)
-        except CallerGone:
-            record.error = CALLER_GONE
-            return
+        raw = await read_body(scope, receive, limit=settings.max_body_bytes, timeout=settings.body_timeout)
         asked = await self._measure(self._api.speak(read_object(raw), evaluates=Scope.EVALUATE in caller.scopes), caller, record)
         reply = Reply(send, write_timeout=settings.write_timeout, errors=self._api.errors)
         if key is None:
@@ -103,7 +100,8 @@ class Completions:
             await self._answer(call, metered, receive, reply, record, deadline=deadline)
             return
         digest = sha256(self._api.path.encode() + b"\n" + raw).digest()
-        async with self._answered.turn(caller.key_id, key, digest, stream=asked.spoken.generation.stream) as turn:
+        stream, patiently = asked.spoken.generation.stream, partial(unless_gone, receive)
+        async with self._answered.turn(caller.key_id, key, digest, stream=stream, patiently=patiently) as turn:
             if turn.answer is not None:
                 record.adapter, record.degraded = turn.answer.adapter, turn.answer.degraded
                 await reply.whole(200, REPLAYED, turn.answer.body)

@@ -5,9 +5,10 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 from server.gateway.apis.error_shape import OPENAI_ERRORS, ErrorShape
+from server.gateway.body import CallerGone
 from server.gateway.errors import WENT_WRONG, GatewayError, HeadTooLarge, InternalError, Stopping
 from server.gateway.metrics import Metrics
-from server.gateway.record import SCOPE_KEY, Record
+from server.gateway.record import CALLER_GONE, SCOPE_KEY, Record
 from server.gateway.reply import CallerStalled, Message, Receive, Reply, Scope, Send
 
 log = logging.getLogger("troupe.gateway")
@@ -58,6 +59,8 @@ class Front:
             if sum(len(name) + len(value) for name, value in scope["headers"]) > self._max_head_bytes:
                 raise HeadTooLarge(f"The headers may have at most {self._max_head_bytes} bytes.")
             await self._direct.get(scope["path"], self._rest)(scope, receive, send)
+        except CallerGone:
+            record.error = CALLER_GONE
         except CallerStalled:
             record.error = "caller_stalled"
         except asyncio.CancelledError:  # the server stops: what is left of the time goes to saying so, and this task ends as it should

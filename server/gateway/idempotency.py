@@ -10,9 +10,10 @@ digests and answers; nothing of HTTP, of prompts or of money.
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from server.gateway.errors import Conflict, InvalidRequest
 
@@ -26,6 +27,9 @@ MAX_BYTES = 64 << 20
 MAX_ANSWER_BYTES = 1 << 20
 MAX_WAITING = 16
 """Who may wait for one and the same request."""
+
+Patiently = Callable[[Coroutine[Any, Any, object]], Awaitable[object]]
+"""Waits for something, or raises if there is nobody any more for whom to wait."""
 
 _ENTRY_BYTES = 512
 """What an entry takes beside its answer, about."""
@@ -98,10 +102,12 @@ class Answered:
         return sum(self._sizes.values())
 
     @asynccontextmanager
-    async def turn(self, owner: str, key: str, digest: bytes, *, stream: bool) -> AsyncIterator[Turn]:
+    async def turn(
+        self, owner: str, key: str, digest: bytes, *, stream: bool, patiently: Patiently = asyncio.ensure_future
+    ) -> AsyncIterator[Turn]:
         """`owner`: whose keys do not mix with anybody else's. `digest`: of all that makes it the same request.
 
-        Raises Conflict if it is not the same request, or if its answer cannot be given again.
+        Raises Conflict if it is not the same request, or if its answer cannot be given again; and what `patiently` raises.
         """
         while (entry := self._find(owner, key)) is not None:
             if entry.digest != digest:
@@ -115,7 +121,7 @@ class Answered:
                 raise Conflict(f"Too many requests wait for the answer to this {HEADER}.", param=HEADER)
             entry.waiting += 1
             try:
-                await entry.ended.wait()
+                await patiently(entry.ended.wait())
             finally:
                 entry.waiting -= 1
         entry = self._entries.setdefault(owner, OrderedDict())[key] = _Entry(digest)

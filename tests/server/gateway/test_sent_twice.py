@@ -24,6 +24,13 @@ def refusal(answer: httpx.Response) -> tuple[int, str, str]:
     return answer.status_code, error["code"], error["param"]
 
 
+async def running(stage: Stage, count: int) -> None:
+    """Until so many are being answered."""
+    async with asyncio.timeout(10):
+        while await stage.metric_now("troupe_requests_running") != count + 1:  # the scrape itself
+            pass
+
+
 async def charged(stage: Stage, header: dict[str, str]) -> list[str | None]:
     """What became of the requests of this key."""
     await until(lambda: stage.books.ledger.unsettled == 0)
@@ -64,6 +71,23 @@ async def test_those_who_come_meanwhile_wait_for_the_first(stage: Stage) -> None
     assert len({answer.content for answer in answers}) == 1
     assert len(stage.fake.received) == 1
     assert await charged(stage, header) == ["complete"]
+
+
+async def test_who_leaves_while_it_waits_is_waited_for_by_nobody(stage: Stage) -> None:
+    """It keeps no place from others, and the engine is not asked for it once the first one has gone, too."""
+    header = await stage.key("chat", communities=["zizou"])
+    stage.speaks.clear()
+    first = asyncio.create_task(ask(stage, "left", header))
+    await stage.asked()
+    second = asyncio.create_task(ask(stage, "left", header))
+    await running(stage, 2)
+    second.cancel()
+    await running(stage, 1)
+    first.cancel()
+    await running(stage, 0)
+    assert len(stage.fake.received) == 1
+    assert await charged(stage, header) == ["aborted"]
+    stage.speaks.set()
 
 
 async def test_23_another_body_under_the_same_key_is_refused(stage: Stage) -> None:
