@@ -141,6 +141,8 @@ def _title(side: Side) -> Text:
 def _body(side: Side) -> Text:
     if side.failure is not None:
         return Text.assemble(printable(side.text), ("\n" if side.said else ""), (str(side.failure), "red"))
+    if not side.text.strip() and side.seconds is not None:
+        return Text("(said nothing)", style="dim")
     if not side.said:
         return Text("is waking up …" if side.waking else "…", style="dim")
     return Text(printable(side.text).rstrip())

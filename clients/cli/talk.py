@@ -135,6 +135,9 @@ class Talk:
             if not self.interactive:
                 raise
             self._note("(stopped)")
+        else:
+            if self.interactive and not "".join(said).strip():
+                self._note(f"({self.dialogue.model} said nothing)")
         finally:
             self.dialogue.hear("".join(said))
 

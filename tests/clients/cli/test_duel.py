@@ -79,6 +79,12 @@ def test_what_is_not_there_yet_is_said() -> None:
     assert "No Troupe gateway answers" in drawn
 
 
+def test_an_answer_that_is_empty_is_not_waited_for() -> None:
+    """Dots would mean that something comes."""
+    drawn = "\n".join(_drawn(Duel([Side("a", "a", [" "], seconds=1.0), Side("b", "b", seconds=1.0)]), 60))
+    assert (drawn.count("(said nothing)"), "…" in drawn) == (2, False)
+
+
 async def test_many_changes_are_one_picture() -> None:
     """A slow link is not flooded, and nothing is drawn when nothing changed."""
     pictures: list[None] = []

@@ -50,6 +50,17 @@ async def test_a_failed_reply_is_said_and_the_chat_goes_on(tmp_path: Path) -> No
     assert history.stat().st_mode & 0o077 == 0
 
 
+async def test_an_answer_that_is_empty_is_said(tmp_path: Path) -> None:
+    """Or nobody would know whether it is still to come."""
+    async with serving(StubGateway(answer="")) as stub, terminal(stub, tmp_path, "chat", "zizou") as term:
+        await term.until(PROMPT)
+        term.type(b"hello" + ENTER)
+        await term.until(b"(zizou said nothing)")
+        await term.until(PROMPT)
+        term.type(CTRL_D)
+        assert await term.left() == 0
+
+
 async def test_a_chat_wakes_its_engine_before_the_first_line(tmp_path: Path) -> None:
     """The person has only begun to type; another model is woken when it is chosen."""
     async with serving(StubGateway()) as stub, terminal(stub, tmp_path, "chat", "zizou") as term:
