@@ -90,10 +90,12 @@ def _add_open(router: APIRouter, readiness: Readiness, metrics: Metrics, documen
     async def show_document() -> Response:
         return Response(document, media_type="application/json")
 
+    @router.head("/health/live", include_in_schema=False)  # as some monitors look
     @router.get("/health/live")
     async def live() -> dict[str, str]:
         return {"status": "ok"}
 
+    @router.head("/health/ready", include_in_schema=False)
     @router.get("/health/ready")
     async def ready() -> JSONResponse:
         """200 while requests are taken, which an engine that sleeps does not prevent, else 503 and why."""

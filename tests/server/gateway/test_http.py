@@ -99,6 +99,16 @@ async def test_the_host_header_decides_nothing(stage: Stage, host: str) -> None:
 
 
 @MODULE
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+async def test_health_can_be_looked_at_without_its_words(stage: Stage, path: str) -> None:
+    """As some monitors do; the connection goes on."""
+    head = f"HEAD {path} HTTP/1.1\r\nhost: gateway\r\n\r\nGET {path} HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n"
+    answer = await stage.raw(head.encode())
+    assert answer.count(b"HTTP/1.1 200 ") == 2
+    assert answer.count(b"{") == 1
+
+
+@MODULE
 async def test_a_caller_s_request_id_is_not_taken_over(stage: Stage) -> None:
     """Each request gets one of ours, and the engine hears that one."""
     ids: set[str] = set()
