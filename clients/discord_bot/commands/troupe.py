@@ -103,4 +103,6 @@ class TroupeCommands(app_commands.Group):
         await think(interaction)
         held = await self._desk.store.guilds.settings(guild)
         await self._desk.store.guilds.put(guild, replace(held, learn=switch == "on"))
+        if switch == "off":
+            await self._desk.store.feedback.take_words_back(guild, self._desk.clock())
         await whisper(interaction, sentences.LEARNS if switch == "on" else sentences.LEARNS_NOT)

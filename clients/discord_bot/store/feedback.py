@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from clients.discord_bot.store.file import StateFile
-from clients.discord_bot.store.words import Words, words_of
+from clients.discord_bot.store.words import Words, forget_words_in, words_of
 
 _DUE = """
     SELECT message, take, adapter, context_hash, sent_at, changed_at FROM answers
@@ -72,6 +72,10 @@ class Feedback:
         """They arrived. What changed meanwhile stays due."""
         rows = [(item.changed_at, item.message, item.take) for item in items]
         await self._file.do(lambda db: db.executemany("UPDATE answers SET reported_at = ? WHERE message = ? AND take = ?", rows))
+
+    async def take_words_back(self, guild: int, at: float) -> None:
+        """Nothing that was said there is to be learnt from any more."""
+        await self._file.do(lambda db: forget_words_in(db, guild, at))
 
     async def wishes_due(self, guild: int, limit: int) -> Wishes:
         """At most so many of each kind: a guild that was just linked has to hear of everybody who ever opted out."""

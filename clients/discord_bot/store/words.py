@@ -36,6 +36,14 @@ def words_of(db: sqlite3.Connection, message: int, take: int) -> Words | None:
     return Words(turns, row[1], frozenset(person for (person,) in people))
 
 
+def forget_words_in(db: sqlite3.Connection, guild: int, at: float) -> None:
+    """Every conversation of a guild. Answers that are out changed by it, so that the gateway is told of them without words, too."""
+    of_guild = "(message, take) IN (SELECT message, take FROM words JOIN answers USING (message, take) WHERE guild = ?)"
+    db.execute(f"UPDATE answers SET changed_at = ? WHERE changed_at IS NOT NULL AND {of_guild}", (at, guild))  # noqa: S608
+    db.execute(f"DELETE FROM word_people WHERE {of_guild}", (guild,))  # noqa: S608
+    db.execute(f"DELETE FROM words WHERE {of_guild}", (guild,))  # noqa: S608
+
+
 def forget_words_of(db: sqlite3.Connection, person: int) -> None:
     """Every conversation that they took part in, whole: without them the rest says what they said."""
     theirs = db.execute("SELECT message, take FROM word_people WHERE person = ?", (person,)).fetchall()

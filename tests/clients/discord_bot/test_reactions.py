@@ -120,6 +120,23 @@ async def test_words_are_told_only_where_the_guild_wants_to_learn(scene: Scene) 
     assert (item["reply"], item["authors"]) == ("offside, as ever", [str(ALICE)])
 
 
+async def test_words_are_taken_back_where_the_guild_wants_to_learn_no_more(scene: Scene) -> None:
+    """The answer stays, and the gateway is told of it once more, without them."""
+    await scene.bot.store.guilds.put(GUILD, GuildSettings(learn=True))
+    said = await _answered(scene)
+    await _told(scene)
+    await scene.bot.store.guilds.put(GUILD, GuildSettings(learn=False))
+    await scene.bot.store.feedback.take_words_back(GUILD + 1, time.time())
+    await _told(scene)
+    await scene.bot.store.feedback.take_words_back(GUILD, time.time())
+    await _told(scene)
+    await _told(scene)
+    assert [(item["message_id"], item["context"] is None, item["reply"]) for item in scene.gateway.fed] == [
+        (said["id"], False, "offside, as ever"),
+        (said["id"], True, None),
+    ]
+
+
 async def test_a_no_is_told_before_anything_else_and_takes_words_back(scene: Scene) -> None:
     """Also those that the gateway has already; a yes is told, too, and brings nothing back."""
     await scene.bot.store.guilds.put(GUILD, GuildSettings(learn=True))

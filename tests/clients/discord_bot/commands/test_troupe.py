@@ -6,6 +6,9 @@ from clients.discord_bot.channels import Mode, Quiet
 from clients.discord_bot.commands import sentences
 from clients.discord_bot.commands.choices import hours, words
 from clients.discord_bot.errors import BadChoice
+from clients.discord_bot.store.answers import Answer
+from clients.discord_bot.store.words import Words
+from clients.feedback import SaidTurn
 from tests.clients.discord_bot.commands.scene import MEMBER, Scene
 from tests.clients.discord_bot.fake_discord import ADMIN, ALICE, ATTIC, GUILD, LOUNGE
 from tests.clients.stub_gateway import KEY
@@ -106,13 +109,19 @@ async def test_a_servers_settings_change_one_by_one(scene: Scene) -> None:
 
 
 async def test_learning_is_off_until_somebody_switches_it_on(scene: Scene) -> None:
-    """And says what it means."""
+    """And says what it means: switched off, no words are kept, none of before either."""
     assert not (await scene.store.guilds.settings(GUILD)).learn
     on = await (await scene.discord.command("troupe learn", switch="on")).answered()
     assert on.text == sentences.LEARNS
     assert (await scene.store.guilds.settings(GUILD)).learn
-    await (await scene.discord.command("troupe learn", switch="off")).answered()
+    words_said = Words([SaidTurn("Alice", "why?", author=str(ALICE))], "offside", frozenset({ALICE}))
+    answer = Answer(5, 0, GUILD, LOUNGE, ALICE, "zizou@7", "c0ffee", "req-1", 1.5, None, None, 100.0)
+    (part,) = await scene.store.answers.add(answer, ["offside"], words_said)
+    await scene.store.answers.sent(part, 50, 101.0)
+    off = await (await scene.discord.command("troupe learn", switch="off")).answered()
+    assert off.text == sentences.LEARNS_NOT
     assert not (await scene.store.guilds.settings(GUILD)).learn
+    assert [told.words for told in await scene.store.feedback.due(GUILD, "zizou", 9)] == [None]
 
 
 @pytest.mark.parametrize(
