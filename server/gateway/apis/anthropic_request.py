@@ -65,6 +65,7 @@ def anthropic_dialect(*, no_tools: str | None) -> Dialect:
             "stream": boolean,
             "metadata": _metadata,
             "output_config": _output_config,
+            "cache_control": _unread,
             **({"tools": _tools, "tool_choice": _choice} if used else {}),
         },
         NEUTRAL,
@@ -147,8 +148,8 @@ def _kind(block: Any, path: str, known: tuple[str, ...]) -> str:
     kind = block.get("type") if isinstance(block, dict) else None
     if not isinstance(kind, str) or kind not in known:
         raise InvalidRequest(f"{path}.type must be one of {', '.join(known)}.", param=f"{path}.type")
-    for key in block:
-        if key != "type" and key not in _BLOCKS[kind] and key not in _UNREAD:
+    for key, content in block.items():
+        if key != "type" and key not in _BLOCKS[kind] and key not in _UNREAD and content is not None:
             raise InvalidRequest(f"{path} holds {key[:64]!r}, which is not read here.", param=f"{path}.{key[:64]}")
     return kind
 
@@ -215,6 +216,7 @@ def _read_choice(value: Any, path: str) -> tuple[Choice, bool]:
     return Choice(_CHOICES[kind], read_name(value["name"], f"{path}.name") if kind == "tool" else None), parallel
 
 
+_unread = Check(lambda value, path: None, {})
 _system = Check(_texts, {"type": ["string", "array"]})
 _metadata = Check(_read_user, {"type": "object", "properties": {"user_id": {"type": ["string", "null"]}}, "additionalProperties": False})
 _output_config = Check(_read_output_config, {"type": "object", "properties": {"format": {"type": ["object", "null"]}}})

@@ -83,8 +83,10 @@ async def test_a_conversation_goes_on_with_what_was_answered(stage: Stage, claud
             {"role": "user", "content": [{"type": "text", "text": "and then?", "cache_control": {"type": "ephemeral"}}]},
         ],
         metadata={"user_id": "Ann"},
+        cache_control={"type": "ephemeral", "ttl": "1h"},
         extra_headers={"anthropic-beta": "prompt-caching-2024-07-31"},
     )
+    assert "cache_control" not in stage.fake.received[-1].body
     assert stage.fake.received[-1].body["messages"] == [
         {"role": "system", "content": "be brief"},
         *ASK,

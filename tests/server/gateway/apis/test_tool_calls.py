@@ -107,7 +107,7 @@ async def test_a_response_calls_a_tool_and_goes_on_with_its_result(stage: Stage,
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_message_calls_a_tool_and_goes_on_with_its_result(stage: Stage, claude: AsyncAnthropic, stream: bool) -> None:
-    """With the blocks of its answer."""
+    """With the blocks of its answer, as the SDK has them or written out with all that is null in them."""
     asked: Any = {"model": "base", "max_tokens": 16, "tools": [{"name": "weather", "input_schema": SCHEMA}], "tool_choice": {"type": "any"}}
     if stream:
         async with claude.messages.stream(messages=[ASK], **asked) as opened:
@@ -118,10 +118,11 @@ async def test_a_message_calls_a_tool_and_goes_on_with_its_result(stage: Stage, 
     assert use.type == "tool_use"
     assert (use.name, use.input, answer.stop_reason) == ("weather", CITY, "tool_use")
     came: Any = {"type": "tool_result", "tool_use_id": use.id, "content": [{"type": "text", "text": "no"}], "is_error": False}
-    turns: Any = [ASK, {"role": "assistant", "content": answer.content}, {"role": "user", "content": [came]}]
-    last = await claude.messages.create(messages=turns, **asked)
-    assert last.content[0].text == ANSWER
-    check_conversation(stage, use.id)
+    for blocks in (answer.content, [use.model_dump()]):
+        turns: Any = [ASK, {"role": "assistant", "content": blocks}, {"role": "user", "content": [came]}]
+        last = await claude.messages.create(messages=turns, **asked)
+        assert last.content[0].text == ANSWER
+        check_conversation(stage, use.id)
     assert stage.fake.received[0].body["tool_choice"] == "required"
 
 
