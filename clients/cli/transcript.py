@@ -62,7 +62,7 @@ def load(path: Path) -> list[Line]:
         return [_line(number, said) for number, said in enumerate(content["messages"], start=1) if said["role"] != "system"]
     except OSError as exc:
         raise NotSaved(f"{path} cannot be read: {exc.strerror}.") from exc
-    except (ValueError, KeyError, TypeError) as exc:
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise NotSaved(f"{path} is not a chat that was saved as JSON.") from exc
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.cli.pseudo_terminal import CTRL_C, CTRL_D, Terminal, terminal
+from tests.clients.cli.pseudo_terminal import CTRL_C, CTRL_D, WAIT_S, Terminal, terminal
 from tests.clients.cli.shell import PROGRAM, Piped, Shell
 from tests.clients.stub_gateway import StubGateway, serving
 
@@ -79,7 +79,8 @@ async def test_ctrl_c_ends_a_look_with_130(tmp_path: Path) -> None:
 
 async def _pressed(term: Terminal, key: bytes) -> int:
     """The exit code. Python reads over a Ctrl-C in the moment before it listens: then it is pressed once more, as a person would."""
-    while True:
-        term.type(key)
-        with suppress(TimeoutError):
-            return await asyncio.wait_for(term.left(), 2)
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            term.type(key)
+            with suppress(TimeoutError):
+                return await asyncio.wait_for(term.left(), 2)
