@@ -79,6 +79,7 @@ def test_where_it_cannot_be_written_is_one_sentence(dialogue: Dialogue, tmp_path
 @pytest.mark.parametrize(
     "content",
     ["", "[]", "[" * 100_000, '{"messages": [{"role": "robot", "content": "x"}]}', '{"messages": [{"role": "user", "content": 7}]}'],
+    ids=("empty", "a list", "nested", "a robot's", "a number's"),
 )
 def test_another_file_is_no_chat(tmp_path: Path, content: str) -> None:
     """It says so and reads nothing of it."""
