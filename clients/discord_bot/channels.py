@@ -64,6 +64,8 @@ class ChannelSettings:
     """Said as words of their own, in any case, they are as good as a mention in a lively channel."""
     hushed_until: float = 0.0
     """Unix time until which the bot says nothing at all there."""
+    follows: bool = False
+    """In a thread for which nothing but its hush was chosen: all else is its channel's, whatever that will be."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.chance <= 1:
@@ -93,6 +95,8 @@ class ChannelSettings:
 def effective(own: ChannelSettings | None, parent: ChannelSettings | None) -> ChannelSettings:
     """What holds in a channel or thread. A hush on the parent holds in its threads, too, whatever they chose."""
     chosen = own or parent or ChannelSettings()
+    if chosen.follows:
+        chosen = replace(parent or ChannelSettings(), hushed_until=chosen.hushed_until)
     if parent is None or parent.hushed_until <= chosen.hushed_until:
         return chosen
     return replace(chosen, hushed_until=parent.hushed_until)

@@ -1,6 +1,6 @@
 """Which channel or thread a command is about, and whether the bot may speak there at all."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import discord
 from discord import app_commands
@@ -34,9 +34,10 @@ def place_of(interaction: discord.Interaction, other: Chosen | None = None) -> P
 async def chosen_in(desk: Desk, place: Place) -> ChannelSettings:
     """What somebody chose for the place; for a thread that has nothing of its own, a copy of its channel's."""
     own = await desk.store.channels.settings(place.channel)
-    if own is None and place.parent is not None:
-        own = await desk.store.channels.settings(place.parent)
-    return own or ChannelSettings()
+    if place.parent is None or (own is not None and not own.follows):
+        return own or ChannelSettings()
+    parent = await desk.store.channels.settings(place.parent) or ChannelSettings()
+    return parent if own is None else replace(parent, hushed_until=own.hushed_until)
 
 
 async def in_force(desk: Desk, place: Place) -> ChannelSettings:

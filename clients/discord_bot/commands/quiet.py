@@ -5,9 +5,10 @@ from dataclasses import replace
 import discord
 from discord import app_commands
 
+from clients.discord_bot.channels import ChannelSettings
 from clients.discord_bot.commands import sentences
 from clients.discord_bot.commands.desk import Desk
-from clients.discord_bot.commands.place import chosen_in, place_of
+from clients.discord_bot.commands.place import in_force, place_of
 from clients.discord_bot.commands.refusal import Refusal
 from clients.discord_bot.commands.replying import announce
 from clients.discord_bot.commands.rights import guild_of, may_manage
@@ -26,12 +27,16 @@ def quiet_command(desk: Desk) -> AnyCommand:
         guild, place = guild_of(interaction), place_of(interaction)
         if minutes > LONGEST_MINUTES and not may_manage(interaction):
             raise Refusal(sentences.too_long_quiet(LONGEST_MINUTES))
-        now = desk.clock()
-        chosen = await chosen_in(desk, place)
-        if not minutes and chosen.hushed_until <= now:
+        now, held = desk.clock(), (await in_force(desk, place)).hushed_until
+        if held - now > 60 * LONGEST_MINUTES and not may_manage(interaction):
+            raise Refusal(sentences.HUSHED_FOR_LONG)
+        if not minutes and held <= now:
             raise Refusal(sentences.WAS_NOT_QUIET)
         until = now + 60 * minutes if minutes else 0.0
+        chosen = await desk.store.channels.settings(place.channel) or ChannelSettings(follows=place.parent is not None)
         await desk.store.channels.put(guild, place.channel, replace(chosen, hushed_until=until))
+        if not minutes and (await in_force(desk, place)).hushed_until > now:
+            raise Refusal(sentences.CHANNEL_IS_QUIET)
         await announce(interaction, sentences.quiet_until(int(until)) if minutes else sentences.LOUD_AGAIN)
 
     return quiet

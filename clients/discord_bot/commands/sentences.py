@@ -209,6 +209,8 @@ def budget_of(community: str) -> str:
 
 LOUD_AGAIN = "I am back."
 WAS_NOT_QUIET = "I was not quiet here."
+CHANNEL_IS_QUIET = "I keep quiet in the whole channel that this thread is of: `/quiet 0` there brings me back."
+HUSHED_FOR_LONG = "Somebody who manages this server wants me to be quiet here for long. Ask them to bring me back."
 
 
 def quiet_until(moment: int) -> str:

@@ -54,6 +54,29 @@ async def test_a_member_cannot_silence_the_bot_for_days(scene: Scene) -> None:
     assert "<t:" in asked.text
 
 
+async def test_a_member_cannot_end_what_an_admin_wants_for_days(scene: Scene) -> None:
+    """Nor make it shorter."""
+    await (await scene.discord.command("quiet", minutes=LONGEST_MINUTES + 10)).answered()
+    for minutes in (0, 1):
+        asked = await (await scene.discord.command("quiet", minutes=minutes, permissions=MEMBER)).answered()
+        assert asked.text == sentences.HUSHED_FOR_LONG
+    ended = await (await scene.discord.command("quiet", minutes=0)).answered()
+    assert ended.text == sentences.LOUD_AGAIN
+
+
+async def test_a_thread_that_was_quiet_still_has_its_channels_settings(scene: Scene) -> None:
+    """Those that its admins choose later, too; and where the whole channel is quiet, nobody is told that a thread of it is not."""
+    thread = await scene.discord.open_thread(channel=LOUNGE)
+    await (await scene.discord.command("quiet", channel=thread, permissions=MEMBER)).answered()
+    await (await scene.discord.command("quiet", channel=thread, minutes=0, permissions=MEMBER)).answered()
+    await (await scene.discord.command("troupe channel", mode="lively")).answered()
+    shown = await (await scene.discord.command("troupe channel", channel=thread)).answered()
+    assert shown.text.startswith(sentences.channel_mode(thread, "lively"))
+    await (await scene.discord.command("quiet", permissions=MEMBER)).answered()
+    back = await (await scene.discord.command("quiet", channel=thread, minutes=0, permissions=MEMBER)).answered()
+    assert back.text == sentences.CHANNEL_IS_QUIET
+
+
 async def test_opting_out_holds_at_once_and_can_be_undone(scene: Scene) -> None:
     """Only the asker reads it."""
     out = await (await scene.discord.command("optout", who=BOB, permissions=MEMBER)).answered()
