@@ -7,7 +7,7 @@ sent. So whatever moment a kill comes at, the next start knows where to go on, a
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
@@ -42,6 +42,10 @@ class Patience:
     late_s: float = 25.0
 
 
+Silenced = Callable[[Question], Awaitable[bool]]
+"""Whether the bot was told to be silent there after it was asked."""
+
+
 class Answering:
     """Methods raise StateBroken, and what Discord and the wire raise where trying again later may help."""
 
@@ -52,6 +56,7 @@ class Answering:
         outbox: Outbox,
         warming: Warming,
         metrics: Metrics,
+        silenced: Silenced,
         *,
         patience: Patience = Patience(),
         clock: Callable[[], float] = time.time,
@@ -61,6 +66,7 @@ class Answering:
         self._outbox = outbox
         self._warming = warming
         self._metrics = metrics
+        self._silenced = silenced
         self._patience = patience
         self._clock = clock
         self._running: dict[int, asyncio.Task[object]] = {}
@@ -93,6 +99,10 @@ class Answering:
                     made = await self._patiently(question, asked, noticed, showing)
                 finally:
                     shown = await showing.stop()
+                if shown is None and await self._silenced(question):
+                    await self._store.handled.drop(question.heard.id)
+                    self._metrics.dropped()
+                    return
                 parts = await self._keep(question.heard, made, words=words_of(question, asked, made), digest=asked.digest)
                 await self._outbox.deliver(question.place, parts, sign, pauses=question.settings.pauses, shown=shown)
             self._metrics.answered("apology" if made.adapter is None else "answer", self._clock() - written_at(question.heard.id))
@@ -155,7 +165,8 @@ class Answering:
         asking = asyncio.create_task(self._asking.ask(question, asked, hear=hear))
         try:
             await asyncio.wait({asking}, timeout=None if noticed else self._patience.late_s)
-            if not asking.done() and showing.shown is None:  # who reads its beginning is not kept waiting
+            # Who reads its beginning is not kept waiting.
+            if not asking.done() and showing.shown is None and not await self._silenced(question):
                 with suppress(discord.HTTPException, aiohttp.ClientError, OSError, TroupeError):  # what matters is the answer
                     await self._outbox.notice(question.place, question.settings.late or LATE)
             return await asking

@@ -43,7 +43,7 @@ def reason(heard: Heard, channel: ChannelSettings, *, now: float, spoke_at: floa
     The same message gets the same verdict however often it is delivered, as long as `spoke_at` is the same.
     """
     age = now - heard.at
-    if not could_matter(heard) or channel.mode is Mode.OFF or now < channel.hushed_until or not -EARLY_S <= age <= STALE_S:
+    if not could_matter(heard) or channel.is_silent(now) or not -EARLY_S <= age <= STALE_S:
         return None
     if heard.addresses_me:
         return Why.ADDRESSED

@@ -95,7 +95,7 @@ class Bot(discord.AutoShardedClient):
         filter = Filter()
         asking = Asking(store, self.hearing, filter, names, self.reporting.plan, max_tokens=manner.max_tokens)
         outbox = Outbox(store)
-        self.answering = Answering(store, asking, outbox, self.warming, metrics, patience=manner.patience)
+        self.answering = Answering(store, asking, outbox, self.warming, metrics, self._silenced, patience=manner.patience)
         self.retaking = Retaking(store, links, self.hearing, asking, outbox)
         self._taking_up = TakingUp(store, links, self.hearing, self.answering, self._channel)
         self._missed = Missed(store.facts, self.hearing)
@@ -295,6 +295,12 @@ class Bot(discord.AutoShardedClient):
         except StateBroken as error:
             log.error("Server %s: %s", guild, error)
             return None, MISCONFIGURED
+
+    async def _silenced(self, question: Question) -> bool:
+        """Whether its channel was told to be silent, or its server lost its voice, while an answer was made."""
+        heard = question.heard
+        settings = await self.channel_settings(heard.channel_id, await self._parent(question.message.channel))
+        return settings.is_silent(time.time()) or await self.links.voice(heard.guild_id) is None
 
     async def _reason(self, message: discord.Message, heard: Heard) -> Why | None:
         settings = await self.channel_settings(heard.channel_id, await self._parent(message.channel))

@@ -75,6 +75,10 @@ class ChannelSettings:
         if len(self.wake_words) > WAKE_WORDS or any(not 1 < len(word.strip()) <= LONGEST_WAKE_WORD for word in self.wake_words):
             raise BadChoice(f"I can listen for {WAKE_WORDS} words at most, each of 2 to {LONGEST_WAKE_WORD} characters.")
 
+    def is_silent(self, now: float) -> bool:
+        """Whether the bot was told to say nothing there, whoever asks. Unix time."""
+        return self.mode is Mode.OFF or now < self.hushed_until
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

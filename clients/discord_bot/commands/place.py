@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import discord
 from discord import app_commands
 
-from clients.discord_bot.channels import ChannelSettings, Mode, effective
+from clients.discord_bot.channels import ChannelSettings, effective
 from clients.discord_bot.commands.desk import Desk
 from clients.discord_bot.commands.refusal import Refusal
 from clients.discord_bot.commands.rights import channel_of
@@ -48,6 +48,5 @@ async def in_force(desk: Desk, place: Place) -> ChannelSettings:
 
 async def must_not_be_silent(desk: Desk, interaction: discord.Interaction) -> None:
     """Raises Refusal where the bot was told to say nothing: no command is a way around it."""
-    settings = await in_force(desk, place_of(interaction))
-    if settings.mode is Mode.OFF or settings.hushed_until > desk.clock():
+    if (await in_force(desk, place_of(interaction))).is_silent(desk.clock()):
         raise Refusal(SILENT_HERE)

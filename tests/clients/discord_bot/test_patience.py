@@ -4,7 +4,10 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from clients.discord_bot.answering import Patience
+from clients.discord_bot.channels import ChannelSettings, Mode
 from clients.discord_bot.guild_settings import GuildSettings
 from clients.discord_bot.sentences import LATE
 from tests.clients.discord_bot.fake_discord import BOT, GUILD, LOUNGE, discord_running
@@ -72,6 +75,28 @@ async def test_the_community_has_its_own_words_for_a_long_wait(tmp_path: Path) -
         await discord.answers(3)
         assert scene.prompt()[1] == {"role": "assistant", "content": "offside, as ever"}
         assert "instant" not in str(scene.prompt())
+
+
+@pytest.mark.parametrize("silence", [ChannelSettings(Mode.OFF), ChannelSettings(hushed_until=9e9)])
+async def test_who_asks_for_silence_gets_it_though_an_answer_is_on_its_way(tmp_path: Path, silence: ChannelSettings) -> None:
+    """It is forgotten and not said later."""
+    async with (
+        discord_running() as discord,
+        serving(StubGateway(thinking=asyncio.Event())) as gateway,
+        made_bot(tmp_path, gateway.url) as bot,
+        online(discord, gateway, bot),
+    ):
+        await discord.say(f"{MENTION} who won?")
+        await asyncio.wait_for(gateway.was_asked.wait(), 20)
+        await bot.store.channels.put(GUILD, LOUNGE, silence)
+        assert gateway.thinking is not None
+        gateway.thinking.set()
+        while await bot.store.handled.unfinished():
+            pass
+        await bot.store.channels.remove(LOUNGE)
+        asked = await discord.say(f"{MENTION} and now?")
+        [sent] = await discord.answers(1)
+        assert str(sent["message_reference"]["message_id"]) == asked["id"]
 
 
 async def test_a_notice_that_cannot_be_sent_does_not_cost_the_answer(tmp_path: Path) -> None:
