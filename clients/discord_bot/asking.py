@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 import discord
+from discord.abc import Messageable
 
 from adapters.conversation import RENDERER
 from clients.api import Reply
@@ -87,14 +88,21 @@ class Asking:
 
     async def prompt(self, question: Question) -> Prompt:
         """What to ask: the conversation around the message as it stands in its channel at this moment."""
-        recent = await self._hearing.before(question.message)
+        recent = await self._hearing.before(question.message.channel, question.message)
         chain = await self._hearing.chain(question.message, {heard.id: heard for heard in recent})
-        hidden = await self._hidden((question.heard, *chain, *recent))
-        invented = None
-        if question.settings.names is Names.TRAINED:
-            invented = await asyncio.to_thread(self._names.of, question.voice.community)
-        my_name = self._hearing.me.display_name
-        return prompt(question.heard, chain, recent, my_name=my_name, hidden=hidden, invented=invented)
+        return await self._prompt(question.heard, chain, recent, question.voice.community, question.settings)
+
+    async def prompt_here(self, channel: Messageable, asked: Heard, community: str, settings: GuildSettings) -> Prompt:
+        """Likewise where somebody asks by a command: `asked` is no message, and what stands before it is how the channel ends."""
+        recent = await self._hearing.before(channel, discord.Object(asked.id))
+        return await self._prompt(asked, [], recent, community, settings)
+
+    async def _prompt(
+        self, asked: Heard, chain: Sequence[Heard], recent: Sequence[Heard], community: str, settings: GuildSettings
+    ) -> Prompt:
+        hidden = await self._hidden((asked, *chain, *recent))
+        invented = await asyncio.to_thread(self._names.of, community) if settings.names is Names.TRAINED else None
+        return prompt(asked, chain, recent, my_name=self._hearing.me.display_name, hidden=hidden, invented=invented)
 
     async def ask(
         self, question: Question, asked: Prompt, *, model: str | None = None, seed: int | None = None, hear: Hear | None = None

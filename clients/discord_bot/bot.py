@@ -100,7 +100,7 @@ class Bot(discord.AutoShardedClient):
         self._taking_up = TakingUp(store, links, self.hearing, self.answering, self._channel)
         self._missed = Missed(store.facts, self.hearing)
         self._limits = Limits()
-        desk = Desk(store, links, self.retaking, self._limits, filter, names, manner.max_tokens)
+        desk = Desk(store, links, self.retaking, asking, self._limits, filter, manner.max_tokens)
         self.commands = build_commands(self, desk)
         self._expecting = Expecting()
         self._identifying = Identifying()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 import discord
+from discord.abc import Messageable, Snowflake
 
 from adapters.conversation import CONTEXT_TURNS
 from clients.discord_bot.heard import Heard, readable
@@ -46,12 +47,12 @@ class Hearing:
             mentions=people,
         )
 
-    async def before(self, message: discord.Message) -> list[Heard]:
-        """The messages before this one in its channel or thread; none where the bot may not read them."""
-        if not may_read(message.channel):
+    async def before(self, channel: Messageable, moment: Snowflake) -> list[Heard]:
+        """The messages of a channel or thread before this one or before this moment; none where the bot may not read them."""
+        if not may_read(channel):
             return []
         try:
-            return [self.heard(each) async for each in message.channel.history(limit=LOOK_BACK, before=message)]
+            return [self.heard(each) async for each in channel.history(limit=LOOK_BACK, before=moment)]
         except discord.Forbidden:
             return []
 

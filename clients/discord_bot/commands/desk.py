@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import discord
+from discord.abc import Messageable
 
 from clients.api import Troupe
 from clients.discord_bot.commands.refusal import Refusal
 from clients.discord_bot.commands.sentences import NOT_LINKED
+from clients.discord_bot.context import Prompt
 from clients.discord_bot.filter import Filter
+from clients.discord_bot.guild_settings import GuildSettings
+from clients.discord_bot.heard import Heard
 from clients.discord_bot.limits import Limits
-from clients.discord_bot.naming import NamesKeys
 from clients.discord_bot.store.store import Store
 
 
@@ -48,14 +51,21 @@ class Answering(Protocol):
         """Another answer to `question`, sent as a reply to it; None if there is none. Raises TroupeError or discord.HTTPException."""
 
 
+class Asking(Protocol):
+    """Who knows what stands before a question."""
+
+    async def prompt_here(self, channel: Messageable, asked: Heard, community: str, settings: GuildSettings, /) -> Prompt:
+        """What to ask where `asked` was said by a command, after how the channel ends. Raises StateBroken or discord.HTTPException."""
+
+
 @dataclass(frozen=True)
 class Desk:
     store: Store
     links: Links
     answering: Answering
+    asking: Asking
     limits: Limits
     filter: Filter
-    names: NamesKeys
     max_tokens: int
     clock: Callable[[], float] = time.time
     """Unix time."""

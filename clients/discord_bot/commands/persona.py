@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import discord
 from discord import app_commands
+from discord.abc import Messageable
 
-from adapters.conversation import RENDERER, Turn, to_chat
+from adapters.conversation import RENDERER
 from clients.api import Troupe
 from clients.discord_bot.commands import sentences
 from clients.discord_bot.commands.comparing import Pair, buttons, shown
@@ -16,9 +17,9 @@ from clients.discord_bot.commands.refusal import Refusal
 from clients.discord_bot.commands.replying import announce, think, whisper
 from clients.discord_bot.commands.rights import channel_of, guild_of, may_manage, only_managers
 from clients.discord_bot.filter import LEFT_OUT
-from clients.discord_bot.guild_settings import GuildSettings, Names
+from clients.discord_bot.guild_settings import GuildSettings
+from clients.discord_bot.heard import Heard, readable
 from clients.discord_bot.limits import Verdict
-from clients.discord_bot.naming import Cast
 from clients.discord_bot.sentences import OTHER_RENDERER, SPEECHLESS
 from clients.errors import TroupeError, UnknownModel
 from clients.offer import Offer
@@ -100,13 +101,11 @@ class PersonaCommands(app_commands.Group):
     async def _both(
         self, interaction: discord.Interaction, voice: Voice, settings: GuildSettings, pair: Pair, question: str
     ) -> tuple[str, str]:
-        """What both say, asked at once, in the shape and under the names that they were trained on. Raises TroupeError."""
-        invented = await asyncio.to_thread(self._desk.names.of, voice.community) if settings.names is Names.TRAINED else None
-        asker, name = interaction.user.id, interaction.user.display_name
-        cast = Cast({asker: name}, invented=invented)
-        messages = to_chat([Turn(cast.called(asker, name), cast.told(question))])
-        asked = [voice.troupe.complete_chat(model, messages, max_tokens=self._desk.max_tokens) for model in pair.names]
-        first, second = [self._desk.filter.clean(cast.shown(reply.text), settings.level).text for reply in await asyncio.gather(*asked)]
+        """What both say, asked at once and as a message here would be. Raises TroupeError."""
+        prompt = await self._desk.asking.prompt_here(_place(interaction), _heard(interaction, question), voice.community, settings)
+        asked = [voice.troupe.complete_chat(model, prompt.messages, max_tokens=self._desk.max_tokens) for model in pair.names]
+        replies = [prompt.cast.shown(reply.text) for reply in await asyncio.gather(*asked)]
+        first, second = [self._desk.filter.clean(text, settings.level).text for text in replies]
         return first.strip() or SPEECHLESS, second.strip() or SPEECHLESS
 
     async def _admit(self, interaction: discord.Interaction) -> None:
@@ -139,6 +138,24 @@ class PersonaCommands(app_commands.Group):
             return await troupe.offer(model)
         except UnknownModel as exc:
             raise Refusal(sentences.no_such_voice(model)) from exc
+
+
+def _place(interaction: discord.Interaction) -> Messageable:
+    if isinstance(interaction.channel, Messageable):
+        return interaction.channel
+    return interaction.client.get_partial_messageable(channel_of(interaction), guild_id=interaction.guild_id)
+
+
+def _heard(interaction: discord.Interaction, question: str) -> Heard:
+    me = {interaction.client.user.id} if interaction.client.user is not None else set()
+    return Heard(
+        id=interaction.id,
+        channel_id=channel_of(interaction),
+        author=interaction.user.display_name,
+        text=readable(question, mine=me, names={}),
+        author_id=interaction.user.id,
+        guild_id=guild_of(interaction),
+    )
 
 
 def _usable(offer: Offer) -> None:

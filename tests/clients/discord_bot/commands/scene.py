@@ -5,21 +5,25 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import discord
 
 from clients.api import Troupe
+from clients.discord_bot.asking import Asking
 from clients.discord_bot.commands.build import build_commands
 from clients.discord_bot.commands.desk import Desk
 from clients.discord_bot.commands.tree import Commands
 from clients.discord_bot.errors import LinkRefused
 from clients.discord_bot.filter import Filter
+from clients.discord_bot.hearing import Hearing
 from clients.discord_bot.limits import Limits
 from clients.discord_bot.naming import NamesKeys
 from clients.discord_bot.store.answers import Answer
 from clients.discord_bot.store.store import Store
 from clients.errors import BadKey
-from tests.clients.discord_bot.fake_discord import ALICE, GUILD, LOUNGE, TOKEN, FakeDiscord, discord_running
+from tests.clients.discord_bot.fake_discord import ALICE, BOT, GUILD, LOUNGE, TOKEN, FakeDiscord, discord_running
 from tests.clients.stub_gateway import KEY, StubGateway, serving
 
 NOW = 1_795_000_000.0
@@ -119,10 +123,17 @@ async def commands_online(tmp_path: Path, *, linked: bool = True) -> AsyncIterat
         links, again, now = FewLinks(gateway.url), OneMore(), [NOW]
         if linked:
             await links.link(GUILD, KEY, by=ALICE, community="zizou")
-        desk = Desk(store, links, again, Limits(), Filter(), NamesKeys(tmp_path), 50, clock=lambda: now[0], monotonic=lambda: now[0])
+        asking = asking_of(store, tmp_path)
+        desk = Desk(store, links, again, asking, Limits(), Filter(), 50, clock=lambda: now[0], monotonic=lambda: now[0])
         async with client_online(fake, desk) as client:
             yield Scene(fake, gateway, store, links, again, client, now)
         await links.unlink(GUILD)
+
+
+def asking_of(store: Store, names: Path) -> Asking:
+    """The bot's own, for a bot that is known before it is there."""
+    me = cast("discord.ClientUser", SimpleNamespace(id=BOT, display_name="zizou"))
+    return Asking(store, Hearing(lambda: me), Filter(), NamesKeys(names), lambda _: None, max_tokens=50)
 
 
 @asynccontextmanager

@@ -12,11 +12,11 @@ from clients.discord_bot.commands.comparing import SHOWN, Pair, shown
 from clients.discord_bot.commands.desk import Desk
 from clients.discord_bot.filter import Filter
 from clients.discord_bot.limits import PER_PERSON, Limits
-from clients.discord_bot.naming import NamesKeys, invented
+from clients.discord_bot.naming import invented
 from clients.discord_bot.sentences import OTHER_RENDERER
 from clients.discord_bot.splitting import LIMIT
-from tests.clients.discord_bot.commands.scene import MEMBER, NOW, OneMore, Scene, client_online
-from tests.clients.discord_bot.fake_discord import ALICE, BOB, GUILD, LOUNGE
+from tests.clients.discord_bot.commands.scene import MEMBER, NOW, OneMore, Scene, asking_of, client_online
+from tests.clients.discord_bot.fake_discord import ALICE, ATTIC, BOB, GUILD, LOUNGE
 
 ABOUT: dict[str, dict[str, Any]] = {
     "zizou": {"adapter": "zizou@2", "canary": {"version": 3, "share": 10}},
@@ -94,11 +94,24 @@ async def test_a_comparison_hides_who_is_who_until_it_is_ended(known: Scene) -> 
     assert (first, second) == (0, 2)
 
 
+async def test_a_comparison_stands_where_the_conversation_is(known: Scene) -> None:
+    """Both read what an ordinary question there would show them: nothing of another channel, of who opted out, or of comparisons."""
+    cara = BOB + 100
+    await known.store.people.opt_out(cara, NOW)
+    known.discord.write("they lost again", who=BOB)
+    known.discord.write("my own business", who=cara)
+    known.discord.write("the attic's secret", who=BOB, channel=ATTIC)
+    for question in ("why?", "and why not?"):
+        await (await known.discord.command("persona compare", question=question, permissions=MEMBER)).answered()
+    asked = [[message["content"] for message in body["messages"]] for body in known.gateway.asked]
+    assert asked == [["Bob: they lost again\nAlice: why?"]] * 2 + [["Bob: they lost again\nAlice: and why not?"]] * 2
+
+
 async def test_buttons_work_after_a_restart(known: Scene, tmp_path: Path) -> None:
     """All that a vote needs is in the button."""
     asked = await (await known.discord.command("persona compare", question="who won?")).answered()
     await known.client.close()
-    desk = Desk(known.store, known.links, OneMore(), Limits(), Filter(), NamesKeys(tmp_path), 50, clock=lambda: NOW)
+    desk = Desk(known.store, known.links, OneMore(), asking_of(known.store, tmp_path), Limits(), Filter(), 50, clock=lambda: NOW)
     async with client_online(known.discord, desk, times=2):
         await (await known.discord.press(asked.messages[0], "A", who=BOB)).answered()
     assert sum(await known.store.votes.tally(GUILD, "zizou@2", "zizou@3")) == 1

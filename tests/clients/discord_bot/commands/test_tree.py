@@ -10,8 +10,7 @@ from clients.discord_bot.commands.desk import Desk
 from clients.discord_bot.commands.tree import PER_PERSON
 from clients.discord_bot.filter import Filter
 from clients.discord_bot.limits import Limits
-from clients.discord_bot.naming import NamesKeys
-from tests.clients.discord_bot.commands.scene import MEMBER, FewLinks, OneMore, Scene, client_online, commands_online
+from tests.clients.discord_bot.commands.scene import MEMBER, FewLinks, OneMore, Scene, asking_of, client_online, commands_online
 from tests.clients.discord_bot.fake_discord import BOB, GUILD, LOUNGE, PRIVATE
 
 PUBLIC = {"persona", "roll", "why", "quiet", "optout", "optin", "forgetme", "budget", "health"}
@@ -24,7 +23,7 @@ async def test_discord_is_told_of_the_commands_once_and_again_when_they_change(s
     assert set(registered) == {None}
     names = {command["name"] for command in registered[None] if command["type"] == 1}
     assert names == PUBLIC | {"troupe"}
-    desk = Desk(scene.store, FewLinks(scene.gateway.url), OneMore(), Limits(), Filter(), NamesKeys(tmp_path), 50)
+    desk = Desk(scene.store, FewLinks(scene.gateway.url), OneMore(), asking_of(scene.store, tmp_path), Limits(), Filter(), 50)
     async with client_online(scene.discord, desk, times=2) as second:
         assert (scene.client.published, second.published) == (1, 0)
         second.commands.remove_command("budget")

@@ -17,6 +17,8 @@ ADMIN = (1 << 5) | (1 << 3)
 COMMAND, COMPONENT, CHOICES, FORM = 2, 3, 4, 5
 SAID, DEFERRED, DEFERRED_UPDATE, UPDATED, CHOICES_SHOWN, FORM_SHOWN = 4, 5, 6, 7, 8, 9
 EPHEMERAL = 64
+COMMANDS = 20
+"""The type of a message that a command said."""
 _CHANNEL = 7
 _OPTION_TYPES: tuple[tuple[type, int], ...] = ((bool, 5), (int, 4), (float, 10), (str, 3))
 
@@ -196,7 +198,7 @@ class Interactions:
         """What the person reads. One that only he sees is in no channel."""
         channel = int(asked.body["channel_id"])
         message = self._world.write(
-            data.get("content") or "", BOT, channel, components=data.get("components", []), flags=data.get("flags", 0)
+            data.get("content") or "", BOT, channel, type=COMMANDS, components=data.get("components", []), flags=data.get("flags", 0)
         )
         if int(data.get("flags") or 0) & EPHEMERAL:
             self._world.delete(message)
