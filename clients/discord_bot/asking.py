@@ -140,7 +140,8 @@ class Asking:
         return Reply(text, "stop", None, model, request_id=heads[0].request_id, adapter=heads[0].adapter)
 
     def _for_people(self, question: Question, asked: Prompt, text: str) -> str:
-        return self._filter.clean(asked.cast.shown(text.strip()), question.settings.level).text.strip()
+        whole = text.encode(errors="replace").decode()  # JSON can say half a character, which neither Discord nor the bot's file takes
+        return self._filter.clean(asked.cast.shown(whole.strip()), question.settings.level).text.strip()
 
     async def reads_as_we_write(self, voice: Voice, model: str) -> bool:
         """Whether `model` was trained on chats in the form that the bot writes; True where nobody knows. Raises TroupeError."""

@@ -17,7 +17,7 @@ from discord.abc import Messageable
 
 from clients.discord_bot.answering import Answering, Patience
 from clients.discord_bot.asking import Asking, Question
-from clients.discord_bot.attention import Expecting, Why, could_matter, reason
+from clients.discord_bot.attention import EARLY_S, Expecting, Why, could_matter, reason
 from clients.discord_bot.channels import ChannelSettings, Mode, effective
 from clients.discord_bot.commands.build import build_commands
 from clients.discord_bot.commands.desk import Desk
@@ -108,6 +108,7 @@ class Bot(discord.AutoShardedClient):
         self._shards_here: set[int] = set()
         self._met = asyncio.Event()
         self._errands: set[asyncio.Task[None]] = set()
+        self._clock_is_wrong = False
 
     async def run_forever(self, token: str) -> None:
         """Until closed. Raises TroupeError with one sentence if Discord does not let the bot in."""
@@ -187,6 +188,7 @@ class Bot(discord.AutoShardedClient):
         heard = self.hearing.heard(message)
         if not could_matter(heard):
             return
+        self._compare_clocks(heard)
         await self._met.wait()
         try:
             why = await self._reason(message, heard)
@@ -295,6 +297,13 @@ class Bot(discord.AutoShardedClient):
         except StateBroken as error:
             log.error("Server %s: %s", guild, error)
             return None, MISCONFIGURED
+
+    def _compare_clocks(self, heard: Heard) -> None:
+        """A message from the future is answered by nobody: say why, once."""
+        behind = heard.at - time.time()
+        if behind > EARLY_S and not self._clock_is_wrong:
+            self._clock_is_wrong = True
+            log.error("This machine's clock is %.0f seconds behind Discord's, so that nobody is answered: set it.", behind)
 
     async def _silenced(self, question: Question) -> bool:
         """Whether its channel was told to be silent, or its server lost its voice, while an answer was made."""

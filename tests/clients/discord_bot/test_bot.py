@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from clients.discord_bot.attention import EARLY_S
 from clients.discord_bot.command import serve
 from clients.discord_bot.sentences import ASLEEP, BUSY, MISCONFIGURED, SPEECHLESS
 from clients.discord_bot.settings import read_bot_settings
@@ -23,7 +24,7 @@ from tests.clients.discord_bot.fake_discord import (
     TOKEN,
     discord_running,
 )
-from tests.clients.discord_bot.scene import Scene, made_bot, online
+from tests.clients.discord_bot.scene import Scene, in_the_past, made_bot, online
 from tests.clients.stub_gateway import KEY, StubGateway, error_body, serving
 
 MENTION = f"<@{BOT}>"
@@ -231,6 +232,22 @@ async def test_an_empty_answer_is_not_sent_as_such(scene: Scene) -> None:
     scene.gateway.answer = " "
     await scene.discord.say(MENTION)
     assert [sent["content"] for sent in await scene.discord.answers(1)] == [SPEECHLESS]
+
+
+async def test_half_a_character_does_not_cost_the_answer(scene: Scene) -> None:
+    """Nor is the model asked again and again for another one."""
+    scene.gateway.answer = "goal \ud83d!"
+    await scene.discord.say(MENTION)
+    assert [sent["content"] for sent in await scene.discord.answers(1)] == ["goal ?!"]
+
+
+async def test_a_clock_that_is_behind_is_a_line_in_the_log(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """Once, as nobody is answered then, and nobody would know why."""
+    for _ in range(2):
+        await scene.discord.say(f"{MENTION} hi", id=in_the_past(-2 * EARLY_S))
+    await scene.discord.say(f"{MENTION} hi")
+    await scene.discord.answers(1)
+    assert len([record for record in caplog.records if "clock is" in record.message]) == 1
 
 
 async def test_missing_permissions_cost_context_or_the_answer_and_not_the_bot(scene: Scene) -> None:
