@@ -16,6 +16,9 @@ from clients.errors import TroupeError
 
 log = logging.getLogger(__name__)
 
+_TOO_LATE = 10062
+"""Discord knows the interaction for three seconds, unless it was answered by then."""
+
 
 async def whisper(interaction: discord.Interaction, text: str, view: discord.ui.View | None = None) -> None:
     """Say something that only the asker sees. Raises discord.HTTPException."""
@@ -42,6 +45,9 @@ async def excuse(interaction: discord.Interaction, error: Exception) -> None:
     elif isinstance(error, TroupeError) and not isinstance(error, StateBroken):
         log.warning("A command found the gateway unwilling: %s", error)
         sentence = apology(error)
+    elif isinstance(error, discord.NotFound) and error.code == _TOO_LATE:
+        log.warning("A command came too late to be answered, which Discord tells who gave it.")
+        return
     elif isinstance(error, discord.Forbidden):
         sentence = MAY_NOT
     else:

@@ -71,6 +71,22 @@ async def test_a_command_that_cannot_be_answered_is_a_line_in_the_log(tmp_path: 
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
+async def test_a_command_that_comes_too_late_is_a_line_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """And no failure of the bot's."""
+    async with (
+        discord_running() as discord,
+        serving(StubGateway()) as gateway,
+        made_bot(tmp_path, gateway.url) as bot,
+        online(discord, gateway, bot),
+    ):
+        await discord.until(lambda: bool(discord.interactions.commands))
+        discord.fails(404, method="POST", path=r"/interactions/.*", body={"code": 10062, "message": "Unknown interaction"})
+        async with _dealt_with(bot, "interaction", "CommandTree-invoker"):
+            await discord.command("budget")
+    assert "too late" in caplog.text
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 @pytest.mark.parametrize(
     ("code", "what"), [(4004, "TROUPE_BOT_TOKEN"), (4011, "TROUPE_BOT_SHARDS"), (4012, "younger Troupe"), (4014, "Intent")]
 )
