@@ -20,6 +20,7 @@ from adapters.curation.privacy.identity import Network, network_of, written_id
 from adapters.curation.privacy.provenance import DECLARABLE, declare
 from adapters.sources.sniff import Kind
 from adapters.sources.source import open_source
+from adapters.workspace.forgetting import Forgetting
 from adapters.workspace.imports import Import, Wish
 from adapters.workspace.people import open_members
 from adapters.workspace.workspace import Workspace
@@ -87,9 +88,11 @@ def import_export(
 
 
 def refuse(workspace: Workspace, said: SaidNo) -> None:
-    """Put them on the opt-out list. Hold the lock, here and below."""
+    """Put them on the opt-out list, and say who is still to be forgotten. Hold the lock, here and below."""
     open_members(workspace).refuse(*(written_id(Network.DISCORD, each) or each for each in said.people)).save()
-    for person in said.forget:
+    for person, since in said.forget:
+        if Forgetting(workspace, written_id(Network.DISCORD, person) or person).is_done(since):
+            continue
         # Quoted, as it is a bot that says what a person is called, and a shell that reads the line.
         tell(f"Somebody wants to be forgotten: `troupe forget {shlex.quote(person)} --community {workspace.community}`.")
 

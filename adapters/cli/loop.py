@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from adapters.cli.access import DEFAULT_URL, Access, admin_key
@@ -12,10 +13,10 @@ LOOK = "troupe adapters score"
 
 @dataclass(frozen=True)
 class SaidNo:
-    """Ids of the people who said no, and of those of them who want to be forgotten."""
+    """Ids of the people who said no, and of those of them who want to be forgotten, with when they said no."""
 
     people: tuple[str, ...]
-    forget: tuple[str, ...]
+    forget: tuple[tuple[str, datetime], ...]
 
 
 class Loop:
@@ -30,8 +31,9 @@ class Loop:
     def said_no(self) -> SaidNo:
         content = self._api.ask("GET", "/consent", params={"community": self._community}).content
         with self._api.shape():
-            people = [(str(each["person"]), bool(each["forget"])) for each in content["people"]]
-        return SaidNo(tuple(person for person, _ in people), tuple(person for person, forget in people if forget))
+            people = content["people"]
+            forget = tuple((str(each["person"]), datetime.fromisoformat(each["since"])) for each in people if each["forget"])
+            return SaidNo(tuple(str(each["person"]) for each in people), forget)
 
     def answers(self) -> Sequence[dict[str, Any]]:
         """All that have a text, a page at a time."""

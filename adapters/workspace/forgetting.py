@@ -14,7 +14,7 @@ from adapters.curation.privacy.consent import digest
 from adapters.workspace.answers import KeptAnswers
 from adapters.workspace.imports import Import, rewrite_import
 from adapters.workspace.people import Members, open_members
-from adapters.workspace.proof import Proof, open_proof
+from adapters.workspace.proof import Proof, is_proved, open_proof
 from adapters.workspace.rewriting import involves, without
 from adapters.workspace.runs import Run
 from adapters.workspace.stored import Traces
@@ -51,6 +51,10 @@ class Forgetting:
     @property
     def folder(self) -> Path:
         return self.workspace.folder
+
+    def is_done(self, since: datetime) -> bool:
+        """Whether it was done after `since`, from when on nothing of theirs was taken."""
+        return is_proved(self.folder, digest(self._members().key, self.author_id), since)
 
     def find(self) -> Found:
         """By what was noted when datasets were made, and by the index on authors: nothing is read whole."""

@@ -56,6 +56,13 @@ class Proof:
         return next((each for each in self.content["files"] if each["path"] == _relative(root, path)), None)
 
 
+def is_proved(folder: Path, person: str, since: datetime) -> bool:
+    """Whether this person (a keyed digest) was wholly forgotten at `since` or later."""
+    held = [dict(read_json(path)) for path in (folder / FOLDER).glob("*.json")]
+    times = [each.get("finished") for each in held if each.get("person") == person]
+    return any(datetime.fromisoformat(finished) >= since for finished in times if finished is not None)
+
+
 def open_proof(folder: Path, community: str, person: str, before: Mapping[str, int]) -> Proof:
     """The unfinished proof of this person (a keyed digest), or a new one; the last one where nothing came since.
 

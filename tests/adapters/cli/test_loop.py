@@ -120,6 +120,19 @@ def test_who_said_no_to_the_bot_is_left_out(desk: Desk) -> None:
     assert (members.may_stay(ANN), members.may_stay(BOB), members.may_stay("123")) == (True, False, False)
 
 
+def test_who_is_forgotten_is_not_named_again(desk: Desk) -> None:
+    """Until they were in again and changed their mind."""
+    desk.gateway.examples = [example(1, ANN), example(2, BOB)]
+    desk.take("--from-feedback")
+    desk.gateway.say(BOB, forget=True)
+    assert f"troupe forget {BOB}" in desk.take("--from-feedback").stderr
+    forgotten = desk.run("forget", BOB, "--community", "zizou", "--home", desk.folder / "home")
+    assert forgotten.exit_code == 0, forgotten.output
+    assert "troupe forget" not in desk.take("--from-feedback").stderr
+    desk.gateway.people[-1]["since"] = "2100-01-01T00:00:00Z"
+    assert f"troupe forget {BOB}" in desk.take("--from-feedback").stderr
+
+
 def test_what_a_bot_calls_somebody_is_no_command(desk: Desk) -> None:
     """The line is made to be copied into a shell."""
     desk.gateway.say("$(reboot)", "123;reboot", forget=True)
