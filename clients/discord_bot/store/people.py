@@ -4,6 +4,7 @@ import sqlite3
 
 from clients.discord_bot.store.file import StateFile
 from clients.discord_bot.store.handled import Stage
+from clients.discord_bot.store.reactions import LATER
 from clients.discord_bot.store.words import forget_words_of
 
 
@@ -18,7 +19,7 @@ class People:
             fresh = db.execute("INSERT OR IGNORE INTO opted_out (person, at) VALUES (?, ?)", (person, at)).rowcount == 1
             forget_words_of(db, person)
             reacted = "SELECT message, take FROM parts WHERE sent IN (SELECT sent FROM reactions WHERE person = ?)"
-            db.execute(f"UPDATE answers SET changed_at = ? WHERE (message, take) IN ({reacted})", (at, person))  # noqa: S608
+            db.execute(f"UPDATE answers SET changed_at = {LATER} WHERE (message, take) IN ({reacted})", (at, person))  # noqa: S608
             db.execute("DELETE FROM reactions WHERE person = ?", (person,))
             return fresh
 

@@ -4,6 +4,9 @@ import sqlite3
 
 from clients.discord_bot.store.file import StateFile
 
+LATER = "max(?, coalesce(changed_at, 0) + 0.001)"
+"""When an answer changed: later than before, also where the clock was put back, or nobody would be told of it."""
+
 
 class Reactions:
     def __init__(self, file: StateFile) -> None:
@@ -44,4 +47,4 @@ class Reactions:
 def _changed(db: sqlite3.Connection, sent: int, at: float) -> bool:
     """Note that the answer with this part has to be told of again. False where there is none."""
     answer = "(message, take) IN (SELECT message, take FROM parts WHERE sent = ?)"
-    return db.execute(f"UPDATE answers SET changed_at = ? WHERE {answer}", (at, sent)).rowcount == 1  # noqa: S608
+    return db.execute(f"UPDATE answers SET changed_at = {LATER} WHERE {answer}", (at, sent)).rowcount == 1  # noqa: S608

@@ -171,6 +171,23 @@ async def test_feedback_is_the_state_of_an_answer_and_is_told_until_it_arrived(s
     assert (dict(left.reactions), left.people) == ({"👍": 1}, 1)
 
 
+async def test_a_clock_that_is_put_back_hides_no_change(store: Store) -> None:
+    """A reaction, one that is taken back, and one of somebody who opts out are told, each as a later state."""
+    await sent_answer(store, 5, 50)
+    seen = [0.0]
+    for change in (
+        store.reactions.add(50, "👍", BOB, 110.0),
+        store.reactions.add(50, "👍", CARA, 90.0),
+        store.reactions.remove(50, "👍", CARA, 80.0),
+        store.people.opt_out(BOB, 70.0),
+    ):
+        await change
+        [told] = await store.feedback.due(GUILD, "zizou", 10)
+        await store.feedback.told([told])
+        seen.append(told.changed_at)
+    assert seen == sorted(set(seen))
+
+
 async def test_half_an_answer_is_not_told_however_people_react_to_it(store: Store) -> None:
     """Where the bot lost the right to speak in the middle of it; the others are told as ever."""
     [first, _] = await store.answers.add(answer(6), ["one.", "two."])
