@@ -203,6 +203,8 @@ def chat_parameters(vocab_size: int) -> Mapping[str, Check]:
         "max_completion_tokens": integer(1, MAX_TOKENS),
         "logprobs": boolean,
         "top_logprobs": integer(0, MAX_LOGPROBS),
+        "safety_identifier": user,
+        "prompt_cache_key": user,
     }
 
 

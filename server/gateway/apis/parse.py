@@ -23,7 +23,8 @@ GREEDY = 1e-5
 """Below this temperature vLLM takes the likeliest token, and refuses to do so more than once."""
 
 _OURS = frozenset({
-    "max_tokens", "max_completion_tokens", "stream", "stream_options", "user", "tools", "tool_choice", "parallel_tool_calls",
+    "max_tokens", "max_completion_tokens", "stream", "stream_options", "user", "safety_identifier", "prompt_cache_key", "tools",
+    "tool_choice", "parallel_tool_calls",
 })  # fmt: skip
 """Allowed parameters that are understood here and not copied."""
 OF_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
@@ -117,7 +118,7 @@ def read_generation(content: Mapping[str, Any], dialect: Dialect) -> Generation:
         stream=stream,
         include_usage=bool(options and options.get("include_usage")),
         sampling={name: value for name, value in values.items() if name not in _OURS and value is not None},
-        user=values.get("user"),
+        user=values.get("user") or values.get("safety_identifier"),
         toolbox=toolbox(values.get("tools", ()), values.get("tool_choice"), parallel=values.get("parallel_tool_calls", True)),
     )
 

@@ -50,6 +50,14 @@ async def test_the_same_parameter_that_asks_for_something_is_refused(stage: Stag
     assert not stage.fake.received
 
 
+@pytest.mark.parametrize("name", ["user", "safety_identifier", "prompt_cache_key"])
+async def test_who_asks_is_read_and_not_told_to_the_engine(stage: Stage, name: str) -> None:
+    """By OpenAI's older name and its newer ones."""
+    response = await stage.http.post(CHAT, json={**GOOD[CHAT], name: "ann-the-first"})
+    assert response.status_code == 200, response.text
+    assert "ann-the-first" not in str(stage.fake.received[-1].body)
+
+
 @pytest.mark.parametrize("padding", [False, None])
 async def test_a_stream_that_shall_not_be_padded_is_one_as_ever(stage: Stage, padding: bool | None) -> None:
     """None is padded here; the engine is asked for what it is always asked for."""
