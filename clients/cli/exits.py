@@ -30,6 +30,8 @@ def exit_codes(*, answers: bool = True) -> Iterator[None]:
         if answers:
             _look_at_output()
         yield
+        if answers:
+            sys.stdout.flush()  # a disk that is full says so here, and not when Python ends
     except TroupeError as error:
         click.echo(f"Error: {error}", err=True)
         raise click.exceptions.Exit(code_of(error)) from error
